@@ -1,0 +1,1 @@
+"""Tools that are no model, as findings: ruff, and any SARIF file."""

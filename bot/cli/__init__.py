@@ -1,0 +1,1 @@
+"""The `spark` command, one verb a file, and what a terminal shows."""

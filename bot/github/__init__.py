@@ -1,0 +1,1 @@
+"""GitHub: reading pulls, posting reviews. The only home of PyGithub."""

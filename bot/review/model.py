@@ -1,0 +1,370 @@
+"""The words of a review as values: pull, change, chunk, finding, coverage, usage, timing, review.
+
+Nothing here decides or does anything; the steps beside this module do. The JSON shape of a review (`docs/reference.md`)
+is made from these values in `render/json.py` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from bot.diff.model import Anchor, HunkKey, Patch, Side
+
+RepoName = NewType("RepoName", str)
+"""`owner/name`."""
+CommitSha = NewType("CommitSha", str)
+"""A full 40-digit commit id; for the index it is the empty string."""
+Fingerprint = NewType("Fingerprint", str)
+"""Identity of a finding by content: path, category, the anchored text, the title's words. Never line numbers."""
+PassName = NewType("PassName", str)
+"""One look at every hunk, such as `review`; `effort deep` makes several."""
+
+
+class Severity(StrEnum):
+    """How bad it would be to merge this."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """3 for critical down to 0 for low, so that more severe compares greater."""
+        return _RANKS[self]
+
+
+_RANKS = {Severity.CRITICAL: 3, Severity.HIGH: 2, Severity.MEDIUM: 1, Severity.LOW: 0}
+
+
+class Category(StrEnum):
+    """What kind of thing is wrong."""
+
+    BUG = "bug"
+    SECURITY = "security"
+    PERFORMANCE = "performance"
+    RELIABILITY = "reliability"
+    MAINTAINABILITY = "maintainability"
+    TESTS = "tests"
+    DOCS = "docs"
+    STYLE = "style"
+
+
+class Effort(StrEnum):
+    """How much of the endpoint's speed is spent on being right.
+
+    instant: one pass, no check. standard: each finding is checked by a second call. deep: three passes with different
+    lenses, each finding checked.
+    """
+
+    INSTANT = "instant"
+    STANDARD = "standard"
+    DEEP = "deep"
+
+
+class FindingStatus(StrEnum):
+    """What becomes of a finding on the pull request (or would)."""
+
+    POSTED = "posted"
+    KNOWN = "known"
+    DISMISSED = "dismissed"
+    BELOW_THRESHOLD = "below-threshold"
+    OVER_LIMIT = "over-limit"
+
+
+class Verdict(StrEnum):
+    """The gate's answer. NEUTRAL means that something fell short: a green check needs proof."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    NEUTRAL = "neutral"
+
+
+class SkipReason(StrEnum):
+    """Why a file, or a part of it, was not reviewed. The text is what users read."""
+
+    GENERATED = "generated"
+    LOCK = "lock file"
+    VENDORED = "vendored"
+    MINIFIED = "minified"
+    IGNORED = "ignored by the configuration"
+    NOT_INCLUDED = "not included by the configuration"
+    BINARY = "binary"
+    SUBMODULE = "submodule"
+    NO_TEXT_CHANGE = "no changed lines"
+    TOO_LARGE = "too large"
+    UNREADABLE = "its diff could not be read"
+    NO_PATCH = "no diff available"
+    NO_MODEL = "no model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A file that is not reviewed, named with its reason."""
+
+    path: str
+    reason: SkipReason
+    detail: str = ""
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether this is a shortfall of ours (the review is then only partial), not a choice or an empty change."""
+        return self.reason in {SkipReason.TOO_LARGE, SkipReason.UNREADABLE, SkipReason.NO_PATCH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """A pull request as it was when we looked."""
+
+    repo: RepoName
+    number: int
+    title: str
+    body: str
+    author: str
+    base_sha: CommitSha
+    """Tip of the base branch: where configuration is read from."""
+    head_sha: CommitSha
+    base_ref: str
+    head_ref: str
+    head_repo: RepoName | None
+    """None when the fork was deleted."""
+    url: str
+    draft: bool = False
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether the head lies in another repository."""
+        return self.head_repo != self.repo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Git's or GitHub's own numbers for a change, to hold ours against."""
+
+    files: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be reviewed: a patch and where it came from."""
+
+    patch: Patch
+    base: str
+    """Commit id, or a name such as `diff file` where there is none."""
+    head: str
+    title: str = ""
+    description: str = ""
+    pull: Pull | None = None
+    totals: Totals | None = None
+    """None where no independent count exists (a diff from a file or stdin)."""
+    gaps: tuple[Skip, ...] = ()
+    """Files of which the source could get no diff; told as not reviewed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFinding:
+    """What the model said, one line of its answer. Untrusted: nothing here has been placed or proven."""
+
+    path: str
+    """As the model gave it; empty when it gave none."""
+    start: str
+    """Tag of the first line, such as `R42#k3f`."""
+    end: str
+    """Tag of the last line; equal to `start` for one line."""
+    severity: Severity
+    category: Category
+    title: str
+    body: str
+    suggestion: str | None
+    """Replacement for exactly the anchored lines; empty string deletes them; None for no suggestion."""
+    chunk: int
+    pass_name: PassName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Votes:
+    """How many of the looks at this finding agreed."""
+
+    in_favour: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A finding placed on an anchor. A suggestion that stands here was proven, or came proven from an analyzer."""
+
+    anchor: Anchor
+    severity: Severity
+    category: Category
+    title: str
+    body: str
+    suggestion: str | None
+    """Replacement for exactly the anchored lines, without a final newline."""
+    proven: bool
+    """The suggestion was applied to the head file, changed exactly the anchored lines, and the file still parses."""
+    votes: Votes | None
+    fingerprint: Fingerprint
+    source: str
+    """`model`, `ruff` or `sarif:<tool>`."""
+    status: FindingStatus = FindingStatus.POSTED
+    rule: str = ""
+    """The analyzer's rule id; empty for the model."""
+    note: str = ""
+    """Why the suggestion was taken out, or the check gave no answer; shown in small print."""
+
+    @property
+    def path(self) -> str:
+        """The file it is about."""
+        return self.anchor.path
+
+    @property
+    def side(self) -> Side:
+        """The side its lines are on."""
+        return self.anchor.side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misplaced:
+    """A finding that has no legal place in the diff. It is told in the summary, never lost."""
+
+    path: str
+    claimed: str
+    """The place the model named, as text for people."""
+    reason: str
+    severity: Severity
+    category: Category
+    title: str
+    body: str
+    source: str = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A finding that was taken out on purpose: refuted by the check, or merged into another one."""
+
+    finding: Finding
+    reason: str
+    """`refuted` or `duplicate`."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A part of the change that goes to the model in one call. Never clipped."""
+
+    id: int
+    hunks: tuple[HunkKey, ...]
+    text: str
+    """The hunks with tags, headers, scopes and imports, ready for the prompt."""
+    tokens: int
+    """Estimated tokens of `text`."""
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the whole change is covered: every hunk is in exactly one chunk, or its file is in `skipped`."""
+
+    chunks: tuple[Chunk, ...]
+    skipped: tuple[Skip, ...]
+
+    @property
+    def hunks(self) -> frozenset[HunkKey]:
+        """Every hunk that is to be reviewed."""
+        return frozenset(key for chunk in self.chunks for key in chunk.hunks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """A hunk that a pass did not see whole, and why."""
+
+    hunk: HunkKey
+    pass_name: PassName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Hunk x pass: what was seen whole by the model, what was not and why."""
+
+    hunks: int
+    """Hunks that were to be reviewed."""
+    reviewed: int
+    """Hunks that every pass saw whole."""
+    holes: tuple[Hole, ...]
+    skipped: tuple[Skip, ...]
+    difference: str = ""
+    """How our count differs from git's or GitHub's, in words; empty when they agree."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing fell short: a deliberate skip is no shortfall, a hole, a gap or a difference is."""
+        return not self.holes and not self.difference and not any(skip.is_gap for skip in self.skipped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and money. `usd` is None while any call had no known price."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of `input_tokens` that the endpoint served from its cache."""
+    output_tokens: int = 0
+    usd: float | None = 0.0
+    calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together."""
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            usd=usd,
+            calls=self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds from the start of the review to each event; None for what did not happen."""
+
+    accepted: float = 0.0
+    diff: float | None = None
+    first_token: float | None = None
+    first_finding: float | None = None
+    first_post: float | None = None
+    done: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """The result of one review."""
+
+    change: Change
+    effort: Effort
+    model: str | None
+    """Name of the model; None when analyzers reviewed alone."""
+    verdict: Verdict
+    reason: str
+    """Why the verdict is what it is, in one sentence."""
+    findings: tuple[Finding, ...]
+    """Most severe first, then in the order of the diff."""
+    misplaced: tuple[Misplaced, ...]
+    dropped: tuple[Dropped, ...]
+    coverage: Coverage
+    usage: Usage
+    timing: Timing
+    garbled: int = 0
+    """Lines of the model's answers that could not be read as findings."""
+    endpoint_seconds: Mapping[str, float] = field(default_factory=dict)
+    """The provider's own timing (`time_info`), summed over calls, when it gives one."""
+    notices: tuple[str, ...] = ()
+    """Things the user should know: no key, analyzers alone, a parameter the endpoint refused."""
+    review_url: str | None = None
+    """Where it was posted."""

@@ -1,0 +1,305 @@
+"""The world as a review sees it. Each port is as small as its caller; adapters live in the rooms above.
+
+Everything here may be called from several threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bot.diff.model import Anchor
+from bot.review.events import ReviewEvent
+from bot.review.model import (
+    Category,
+    Change,
+    CommitSha,
+    Fingerprint,
+    Severity,
+    Usage,
+)
+
+
+class Clock(Protocol):
+    """Time as a port, so that tests need no sleeps."""
+
+    def now(self) -> float:
+        """Monotonic seconds. Says nothing about the time of day."""
+        ...
+
+
+class Stop:
+    """The review's deadline and its cancel switch in one: every wait of a review is bounded by it.
+
+    A stream registers `on_stop` with a function that closes it, so that cancelling is felt at once and not at the next
+    byte.
+    """
+
+    def __init__(self, *, deadline: float, clock: Clock) -> None:
+        self._deadline = deadline
+        self._clock = clock
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._next = 0
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody called `cancel`; a passed deadline does not set it."""
+        return self._event.is_set()
+
+    def left(self) -> float:
+        """Seconds left until the deadline, never below 0; 0 once cancelled."""
+        return 0.0 if self.cancelled else max(0.0, self._deadline - self._clock.now())
+
+    def cancel(self) -> None:
+        """Stop everything that hangs on this. Safe to call twice and from any thread."""
+        with self._lock:
+            self._event.set()
+            callbacks = list(self._callbacks.values())
+            self._callbacks.clear()
+        for callback in callbacks:
+            callback()
+
+    def on_stop(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` when cancelled (at once if it already is). Returns a function that takes this back."""
+        with self._lock:
+            if not self._event.is_set():
+                self._next += 1
+                token = self._next
+                self._callbacks[token] = callback
+                return lambda: self._forget(token)
+        callback()
+        return lambda: None
+
+    def _forget(self, token: int) -> None:
+        with self._lock:
+            self._callbacks.pop(token, None)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep up to `seconds` or the deadline; True when cancelled meanwhile."""
+        return self._event.wait(min(seconds, self.left()))
+
+
+class CallKind(StrEnum):
+    """What a call to the model is for."""
+
+    REVIEW = "review"
+    CHECK = "check"
+    REPAIR = "repair"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One call. `system` is static text, the same for every call of a kind, so that endpoints can cache the prefix."""
+
+    kind: CallKind
+    system: str
+    user: str
+    max_output_tokens: int
+    reason: bool
+    """False asks for no or low reasoning (`effort instant`)."""
+    tokens: int
+    """Estimated input tokens, for the budget."""
+
+
+class StreamEnd(StrEnum):
+    """How a call ended. Only WHOLE counts as seen; the text is what users read in a hole's reason."""
+
+    WHOLE = "whole"
+    LENGTH = "the answer hit its length limit"
+    REFUSED = "the model refused"
+    CUT = "the stream was cut"
+    STALLED = "the stream stalled"
+    GARBLED = "the stream was garbled"
+    NOT_A_STREAM = "the endpoint answered with something that is not a stream"
+    SERVER_ERROR = "the endpoint failed"
+    RATE_LIMITED = "the endpoint's rate limit"
+    UNREACHABLE = "the endpoint could not be reached"
+    REJECTED = "the endpoint rejected the request"
+    BUDGET = "the budget is used up"
+    DEADLINE = "the deadline passed"
+    CANCELLED = "cancelled"
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether a second try may end better. A length limit is not: the answer would be cut again."""
+        return self in {
+            StreamEnd.REFUSED,
+            StreamEnd.CUT,
+            StreamEnd.STALLED,
+            StreamEnd.GARBLED,
+            StreamEnd.NOT_A_STREAM,
+            StreamEnd.SERVER_ERROR,
+            StreamEnd.UNREACHABLE,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """What came of one call."""
+
+    end: StreamEnd
+    detail: str = ""
+    """The endpoint's own words or status, shortened, without secrets."""
+    usage: Usage = field(default_factory=Usage)
+    started: float = 0.0
+    """`Clock.now()` when the request went out."""
+    first_token: float | None = None
+    """`Clock.now()` at the first byte of text."""
+    ended: float = 0.0
+    endpoint_seconds: Mapping[str, float] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+class Model(Protocol):
+    """The fast endpoint."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, for the summary."""
+        ...
+
+    def stream(self, prompt: Prompt, *, sink: Callable[[str], None], stop: Stop) -> CallReport:
+        """Send one call and feed `sink` with text as it arrives, in order, from this thread.
+
+        One attempt, as seen by the caller: waits for a 429's Retry-After and repeats without a rejected parameter are
+        inside, both before the first byte of text only. Never raises for anything the endpoint does, but for what the
+        user must mend: CredentialsError (401, 403), ConfigError (no such model, listing those there are).
+        """
+        ...
+
+
+class HeadFiles(Protocol):
+    """Files as they are after the change."""
+
+    def text(self, path: str) -> str | None:
+        """The file at the head (utf-8, surrogateescape); None when there is none, or it cannot be had (too large,
+        binary, outside world failed). Cached: asking twice costs once. May wait for the network.
+        """
+        ...
+
+    def prefetch(self, paths: Sequence[str]) -> None:
+        """Hint that these will be asked for. Does not wait, promises nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A change with what belongs to it."""
+
+    change: Change
+    files: HeadFiles
+    base_texts: Mapping[str, str]
+    """`.github/spark.yml` and `.gitattributes` as the base has them; a key is missing where the file is."""
+
+
+class Source(Protocol):
+    """Where a change comes from: local git, a diff file, a pull request."""
+
+    def open(self) -> Opened:
+        """Read it. Raises UserError for what the user named wrongly, OutsideError when the world is down."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzerResult:
+    """One result of a tool, already on an anchor of the patch."""
+
+    anchor: Anchor
+    severity: Severity
+    category: Category
+    title: str
+    body: str
+    suggestion: str | None
+    rule: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalyzerReport:
+    """What one tool gave. `outside` counts its results on lines that were not changed: left out, not lost."""
+
+    name: str
+    results: tuple[AnalyzerResult, ...]
+    outside: int = 0
+    problem: str = ""
+    """Why the tool could not run, in one sentence; empty when it did."""
+
+
+class Analyzer(Protocol):
+    """A tool that is no model."""
+
+    @property
+    def name(self) -> str:
+        """`ruff`, or `sarif:<tool>`."""
+        ...
+
+    def run(self, change: Change, files: HeadFiles) -> AnalyzerReport:
+        """Results on changed lines. Never raises for what the tool does; says so in `problem`."""
+        ...
+
+
+class Listener(Protocol):
+    """Somebody who watches a review while it is written: terminal, live page, check run."""
+
+    def on(self, event: ReviewEvent) -> None:
+        """Called from one thread, in order. Must be quick and must not raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftComment:
+    """One line comment, ready to post."""
+
+    anchor: Anchor
+    body: str
+    """Markdown with the finding's marker and, where there is one, the suggestion block."""
+    entry: str
+    """The same finding as an entry of the summary, for when GitHub refuses the comment."""
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewDraft:
+    """One review, ready to post. The publisher splits it so that no POST has more comments than GitHub bears."""
+
+    commit: CommitSha
+    body: str
+    """The summary, with the review marker."""
+    comments: tuple[DraftComment, ...]
+    run: str
+    """Id of this run; part of the marker, so that a repeat after a lost answer finds what did land."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What came of posting. `posted` and `unposted` together are every comment of the draft."""
+
+    url: str | None
+    posted: tuple[Fingerprint, ...]
+    unposted: tuple[tuple[Fingerprint, str], ...] = ()
+    """Comments that GitHub refused, with its reason; the publisher has put them into the summary."""
+    moved_to: CommitSha | None = None
+    """The pull's head now, when it is no longer the analysed one; nothing was posted then."""
+    problem: str = ""
+    """Why nothing, or not all, could be posted; empty when all was."""
+
+
+class Publisher(Protocol):
+    """Where a finished review goes."""
+
+    def known(self) -> Mapping[Fingerprint, str]:
+        """Findings that already have a thread of ours on this pull, with their URL. May wait for the network."""
+        ...
+
+    def publish(self, draft: ReviewDraft) -> Published:
+        """Post the draft once: markers are listed before anything is sent a second time.
+
+        Comments that GitHub refuses go into the summary (`render.comments.with_refused`), so nothing is lost.
+        Raises NotPermittedError or CredentialsError when we may not post at all, OutsideError when GitHub stays down.
+        """
+        ...

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Everything that can be checked without running the program. Each line stops the run when it finds something.
+set -eu
+bin=.venv/bin
+$bin/ruff check .
+$bin/ruff format --check --quiet .
+$bin/mypy
+$bin/lint-imports --no-cache
+for file in .github/workflows/*.yml; do
+  [ -e "$file" ] || continue
+  $bin/actionlint "$file"
+  $bin/check-jsonschema --builtin-schema vendor.github-workflows "$file"
+  $bin/zizmor --offline --quiet "$file"
+done
+if [ -e action.yml ]; then $bin/check-jsonschema --builtin-schema vendor.github-actions action.yml; fi
+if [ -e Dockerfile ]; then $bin/hadolint Dockerfile; fi
+$bin/shellcheck .ci/run tests/check.sh

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NewType
 
 from bot.diff.model import Anchor, HunkKey, Patch, Side
+from bot.errors import SparkError
 
 RepoName = NewType("RepoName", str)
 """`owner/name`."""
@@ -368,3 +369,5 @@ class Review:
     """Things the user should know: no key, analyzers alone, a parameter the endpoint refused."""
     review_url: str | None = None
     """Where it was posted."""
+    failure: SparkError | None = None
+    """What kept a finished review from being posted; its exit code is the program's, its findings are all here."""

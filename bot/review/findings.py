@@ -1,0 +1,105 @@
+"""The board on which the findings of one review are kept: one slot for each, its duplicates merged into it.
+
+A slot is open while its finding is on trial. Duplicates that arrive meanwhile wait in the slot, so that the order in
+which streams deliver does not change the result. A dropped slot stays, to catch the same finding coming again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.diff.model import Patch
+from bot.review.fingerprint import fingerprint
+from bot.review.merge import combine, same
+from bot.review.model import Dropped, Finding
+from bot.review.ports import AnalyzerResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """Where a finding went."""
+
+    slot: int
+    is_new: bool
+    merged: Dropped | None = None
+    """Set when it went into a slot that was there."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    finding: Finding
+    settled: bool = False
+    dropped: bool = False
+    others: list[Finding] = field(default_factory=list)
+
+
+class Board:
+    """All findings of a review. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._slots: list[_Slot] = []
+
+    def add(self, finding: Finding) -> Added:
+        """Put `finding` into the slot of the same one, or into a new slot."""
+        for number, slot in enumerate(self._slots):
+            if not same(slot.finding, finding):
+                continue
+            if slot.dropped and finding.source != "model":
+                # The check refuted what the model said; a tool's result stands on its own.
+                continue
+            if slot.settled and not slot.dropped:
+                slot.finding = combine(slot.finding, finding)
+            else:
+                slot.others.append(finding)
+            why = "the same finding was refuted" if slot.dropped else f"said once already: {slot.finding.title}"
+            return Added(slot=number, is_new=False, merged=Dropped(finding=finding, reason="duplicate", why=why))
+        self._slots.append(_Slot(finding))
+        return Added(slot=len(self._slots) - 1, is_new=True)
+
+    def settle(self, number: int, finding: Finding) -> Finding:
+        """The slot's finding has passed its trial; gives it with its duplicates merged in."""
+        slot = self._slots[number]
+        for other in slot.others:
+            finding = combine(finding, other)
+        slot.finding, slot.settled = finding, True
+        slot.others.clear()
+        return finding
+
+    def drop(self, number: int, dropped: Dropped) -> Finding | None:
+        """The slot's finding was refuted. A tool's finding that waited in the slot takes its place and is given back."""
+        slot = self._slots[number]
+        tools = [other for other in slot.others if other.source != "model"]
+        if tools:
+            slot.finding, slot.others = tools[0], tools[1:]
+            return self.settle(number, tools[0])
+        slot.finding, slot.dropped, slot.settled = dropped.finding, True, True
+        return None
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Every kept finding: most severe first, then in the order of the diff."""
+        kept = [slot.finding for slot in self._slots if slot.settled and not slot.dropped]
+        return tuple(sorted(kept, key=_order))
+
+
+def _order(finding: Finding) -> tuple[int, int, int, int, str]:
+    anchor = finding.anchor
+    return (-finding.severity.rank, anchor.hunk.file, anchor.hunk.hunk, anchor.start_line, finding.fingerprint)
+
+
+def from_analyzer(result: AnalyzerResult, patch: Patch) -> Finding:
+    """A tool's result as a finding. Its suggestion, where there is one, was proven by the analyzer room."""
+    return Finding(
+        anchor=result.anchor,
+        severity=result.severity,
+        category=result.category,
+        title=result.title,
+        body=result.body,
+        suggestion=result.suggestion,
+        proven=result.suggestion is not None,
+        votes=None,
+        fingerprint=fingerprint(
+            result.anchor, result.category, rule=result.rule, file=patch.file(result.anchor.hunk.file)
+        ),
+        source=result.source,
+        rule=result.rule,
+    )

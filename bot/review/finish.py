@@ -1,0 +1,169 @@
+"""The end of a review: what becomes of each finding, the verdict, and the one post.
+
+A review that was finished is never lost: whatever keeps it from being posted is told in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from bot.errors import SparkError
+from bot.review.config import RepoConfig
+from bot.review.gate import decide
+from bot.review.model import (
+    Coverage,
+    Effort,
+    Finding,
+    FindingStatus,
+    Fingerprint,
+    Review,
+    Severity,
+    Timing,
+    Verdict,
+)
+from bot.review.options import Options
+from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft
+from bot.review.render.comments import comment_body, entry, summary_body
+from bot.review.render.safe import Redactor
+from bot.review.tally import Tally
+
+
+def assemble(
+    *,
+    opened: Opened,
+    config: RepoConfig,
+    options: Options,
+    effort: Effort,
+    model: str | None,
+    findings: Iterable[Finding],
+    known: Mapping[Fingerprint, str],
+    coverage: Coverage,
+    tally: Tally,
+    timing: Timing,
+) -> Review:
+    """Everything a review found, with each finding's status and the gate's verdict."""
+    kept = with_status(
+        findings,
+        known=known,
+        least=config.review.min_severity,
+        at_most=config.review.max_comments,
+    )
+    verdict, reason = decide(
+        kept,
+        coverage,
+        fail_on=fail_level(config, options),
+        min_votes=config.gate.min_votes,
+        require_coverage=config.gate.require_coverage,
+        model_used=model is not None,
+    )
+    return Review(
+        change=opened.change,
+        effort=effort,
+        model=model,
+        verdict=verdict,
+        reason=reason,
+        findings=kept,
+        misplaced=tuple(tally.misplaced),
+        dropped=tuple(tally.dropped),
+        coverage=coverage,
+        usage=tally.usage,
+        timing=timing,
+        garbled=tally.garbled,
+        endpoint_seconds=dict(tally.endpoint_seconds),
+        notices=tuple(tally.notices),
+    )
+
+
+def fail_level(config: RepoConfig, options: Options) -> Severity | None:
+    """The gate's level: the user's word over the configuration's; None for no gate."""
+    if options.never_fail:
+        return None
+    if options.fail_on is not None:
+        return options.fail_on
+    return config.gate.fail_on.severity
+
+
+def with_status(
+    findings: Iterable[Finding], *, known: Mapping[Fingerprint, str], least: Severity, at_most: int
+) -> tuple[Finding, ...]:
+    """Each finding with what becomes of it. `findings` come most severe first, so the limit cuts the least severe."""
+    room = at_most
+    result = []
+    for finding in findings:
+        if finding.fingerprint in known:
+            status = FindingStatus.KNOWN
+        elif finding.severity.rank < least.rank:
+            status = FindingStatus.BELOW_THRESHOLD
+        elif room <= 0:
+            status = FindingStatus.OVER_LIMIT
+        else:
+            room -= 1
+            status = FindingStatus.POSTED
+        result.append(replace(finding, status=status))
+    return tuple(result)
+
+
+def draft(review: Review, *, run: str) -> ReviewDraft:
+    """The one review to post: summary, and a comment for each finding that is to be posted."""
+    redactor = Redactor(review.change.patch)
+    assert review.change.pull is not None
+    comments = tuple(
+        DraftComment(
+            anchor=finding.anchor,
+            body=comment_body(finding, redactor),
+            entry=entry(finding, redactor),
+            fingerprint=finding.fingerprint,
+        )
+        for finding in review.findings
+        if finding.status is FindingStatus.POSTED
+    )
+    return ReviewDraft(
+        commit=review.change.pull.head_sha,
+        body=summary_body(review, redactor=redactor, run=run),
+        comments=comments,
+        run=run,
+    )
+
+
+def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[], float]) -> Review:
+    """Post the review and tell in it what came of that."""
+    try:
+        published = publisher.publish(draft(review, run=run))
+    except SparkError as error:
+        return _unposted(review, error, since())
+    posted_at = since()
+    review = replace(review, review_url=published.url, timing=replace(review.timing, done=posted_at))
+    if published.url is not None:
+        review = replace(review, timing=replace(review.timing, first_post=posted_at))
+    return _weakened(review, published)
+
+
+def _unposted(review: Review, error: SparkError, at: float) -> Review:
+    reason = f"The review could not be posted: {error.what}."
+    return replace(
+        review,
+        verdict=Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL,
+        reason=reason if review.verdict is not Verdict.FAIL else f"{review.reason} {reason}",
+        timing=replace(review.timing, done=at),
+        failure=error,
+    )
+
+
+def _weakened(review: Review, published: Published) -> Review:
+    """A pass needs every kept finding on the pull request."""
+    reasons = []
+    if published.moved_to is not None:
+        reasons.append(f"The head moved to {published.moved_to[:10]} meanwhile; nothing was posted.")
+    if published.problem:
+        reasons.append(published.problem)
+    if published.unposted:
+        causes = Counter(reason for _, reason in published.unposted)
+        listed = "; ".join(f"{count} x {cause}" for cause, count in causes.items())
+        reasons.append(f"GitHub refused {len(published.unposted)} line comments, they are in the summary: {listed}.")
+    if not reasons:
+        return review
+    verdict = Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL
+    kept = [review.reason] if verdict is Verdict.FAIL else []
+    return replace(review, verdict=verdict, reason=" ".join([*kept, *reasons]))

@@ -1,0 +1,37 @@
+"""What one review is asked to do, and the world it does it with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.review.model import Effort, Severity
+from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, Stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked for, over what the repository's configuration says. None leaves it to that."""
+
+    effort: Effort | None = None
+    fail_on: Severity | None = None
+    never_fail: bool = False
+    """`--fail-on never`: no gate, whatever the configuration says."""
+    streams: int = 64
+    """Review streams open at once."""
+    run: str = ""
+    """Id of this run, for the marker on GitHub."""
+    notices: tuple[str, ...] = ()
+    """What the caller wants told in the result, such as that there is no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The world, as ports. No model means analyzers alone; no publisher means nothing is posted."""
+
+    model: Model | None
+    analyzers: Sequence[Analyzer]
+    publisher: Publisher | None
+    listener: Listener
+    clock: Clock
+    stop: Stop

@@ -1,0 +1,316 @@
+"""The use case: a change in, a review out. Terminal, Action and server are doors to this one function.
+
+One thread, the caller's, owns all state of a review and handles one message after another; streams, trials, analyzers
+and look-ups run in threads beside it and only send messages. So there are no locks here and no order to get wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from bot.review import finish
+from bot.review.config import CONFIG_PATH, RepoConfig, read_config
+from bot.review.coverage import CoverageBook
+from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
+from bot.review.filters import sort_out
+from bot.review.findings import Board, from_analyzer
+from bot.review.model import (
+    Chunk,
+    Dropped,
+    Finding,
+    Fingerprint,
+    Misplaced,
+    PassName,
+    Plan,
+    Review,
+    Timing,
+)
+from bot.review.options import Options, Services
+from bot.review.place import place
+from bot.review.plan import PlanBudget, make_plan
+from bot.review.ports import (
+    Analyzer,
+    AnalyzerReport,
+    Model,
+    Opened,
+    Source,
+)
+from bot.review.prompt import passes, review_prompt
+from bot.review.streams import Gauge, Heard, Retried, StreamDone, run_stream
+from bot.review.tally import Tally
+from bot.review.trial import Court, Tried
+
+ATTRIBUTES_PATH = ".gitattributes"
+TICK = 0.1
+"""Seconds between two progress events."""
+CHARS_PER_TOKEN = 4
+TRIALS = 32
+"""Trials under way at once; each is a short call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Failed:
+    """A thread raised. The review ends with this."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TrialOver:
+    slot: int
+    tried: Tried
+
+
+_Message = Heard | Retried | StreamDone | _TrialOver | AnalyzerReport | _Failed
+
+
+def run_review(source: Source, options: Options, services: Services) -> Review:
+    """Review what `source` has. Raises UserError or OutsideError when there can be no review; everything that falls
+    short within one (a hole, a misplaced finding, a comment that GitHub refused) is told in the result instead.
+    """
+    started = services.clock.now()
+    opened = source.open()
+    config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
+    return _Run(opened, config, options, services, started).review()
+
+
+class _Run:
+    """One review under way."""
+
+    def __init__(
+        self, opened: Opened, config: RepoConfig, options: Options, services: Services, started: float
+    ) -> None:
+        self._opened = opened
+        self._config = config
+        self._options = options
+        self._services = services
+        self._started = started
+        self._effort = options.effort or config.review.effort
+        self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._board = Board()
+        self._tally = Tally(notices=list(options.notices))
+        self._gauges: list[Gauge] = []
+        self._open_streams = 0
+        self._open_trials = 0
+        self._open_analyzers = 0
+
+    def review(self) -> Review:
+        opened, services = self._opened, self._services
+        opened.files.prefetch([file.path for file in opened.change.patch.files])
+        kept, skipped = sort_out(
+            opened.change.patch,
+            self._config,
+            opened.base_texts.get(ATTRIBUTES_PATH, ""),
+            head_text=opened.files.text,
+        )
+        plan = make_plan(
+            opened.change,
+            kept,
+            skipped,
+            head_text=opened.files.text,
+            budget=PlanBudget(streams=self._options.streams),
+        )
+        diff_at = self._since()
+        self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
+        looks = passes(self._effort)
+        book = CoverageBook(plan, looks)
+        streams = ThreadPoolExecutor(max_workers=max(1, self._options.streams), thread_name_prefix="stream")
+        beside = ThreadPoolExecutor(max_workers=TRIALS, thread_name_prefix="trial")
+        try:
+            known = beside.submit(services.publisher.known) if services.publisher else None
+            for analyzer in services.analyzers:
+                self._open_analyzers += 1
+                self._spawn(beside, partial(self._analyze, analyzer))
+            self._start_streams(streams, plan, looks, book)
+            self._listen(beside, book)
+            return self._finish(diff_at, book, known)
+        except BaseException:
+            services.stop.cancel()
+            raise
+        finally:
+            streams.shutdown(wait=True, cancel_futures=True)
+            beside.shutdown(wait=True, cancel_futures=True)
+
+    # -- starting work in threads ------------------------------------------------------------------------------
+
+    def _start_streams(
+        self, pool: ThreadPoolExecutor, plan: Plan, looks: Sequence[PassName], book: CoverageBook
+    ) -> None:
+        model = self._services.model
+        for look in looks:
+            for chunk in plan.chunks:
+                if model is None:
+                    book.hole(chunk.id, look, "no model")
+                    continue
+                gauge = Gauge()
+                self._gauges.append(gauge)
+                self._open_streams += 1
+
+                def work(
+                    model: Model = model, chunk: Chunk = chunk, look: PassName = look, gauge: Gauge = gauge
+                ) -> None:
+                    prompt = review_prompt(
+                        self._opened.change, chunk, pass_name=look, effort=self._effort, config=self._config
+                    )
+                    run_stream(
+                        model,
+                        prompt,
+                        chunk=chunk,
+                        pass_name=look,
+                        stop=self._services.stop,
+                        gauge=gauge,
+                        tell=self._inbox.put,
+                    )
+
+                self._spawn(pool, work)
+
+    def _start_trial(self, pool: ThreadPoolExecutor, slot: int, finding: Finding) -> None:
+        model = self._services.model
+        assert model is not None
+        court = Court(
+            change=self._opened.change,
+            files=self._opened.files,
+            model=model,
+            effort=self._effort,
+            stop=self._services.stop,
+        )
+        self._open_trials += 1
+        self._spawn(pool, lambda: self._inbox.put(_TrialOver(slot=slot, tried=court.hear(finding))))
+
+    def _analyze(self, analyzer: Analyzer) -> None:
+        self._inbox.put(analyzer.run(self._opened.change, self._opened.files))
+
+    def _spawn(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - handed to the review's own thread, which raises it there
+                self._inbox.put(_Failed(error=error))
+
+        pool.submit(guarded)
+
+    # -- handling what comes -----------------------------------------------------------------------------------
+
+    def _listen(self, pool: ThreadPoolExecutor, book: CoverageBook) -> None:
+        total = self._open_streams
+        told_at = -1.0
+        while self._open_streams or self._open_trials or self._open_analyzers:
+            try:
+                message = self._inbox.get(timeout=TICK)
+            except Empty:
+                message = None
+            if message is not None:
+                self._handle(message, pool, book)
+            if total and self._since() - told_at >= TICK:
+                told_at = self._since()
+                tokens = sum(gauge.chars for gauge in self._gauges) // CHARS_PER_TOKEN
+                done = total - self._open_streams
+                self._emit(Progress(at=told_at, chunks_done=done, chunks=total, output_tokens=tokens))
+
+    def _handle(self, message: _Message, pool: ThreadPoolExecutor, book: CoverageBook) -> None:
+        match message:
+            case Heard(raw=raw):
+                placed = place(raw, book.chunk(raw.chunk), self._opened.change.patch)
+                if isinstance(placed, Misplaced):
+                    self._misplace(placed)
+                else:
+                    self._consider(placed, pool)
+            case Retried(report=report):
+                self._emit(Note(at=self._since(), text=f"A stream is tried again: {report.end.value}."))
+            case StreamDone():
+                self._open_streams -= 1
+                self._close_stream(message, book)
+            case _TrialOver(slot=slot, tried=tried):
+                self._open_trials -= 1
+                for report in tried.reports:
+                    self._tally.count(report)
+                self._settle(slot, tried.outcome)
+            case AnalyzerReport():
+                self._open_analyzers -= 1
+                self._take(message, pool)
+            case _Failed(error=error):
+                raise error
+
+    def _close_stream(self, done: StreamDone, book: CoverageBook) -> None:
+        for report in done.reports:
+            self._tally.count(report)
+        self._tally.garbled += done.garbled
+        if done.hole:
+            book.hole(done.chunk.id, done.pass_name, done.hole)
+            self._emit(
+                Note(at=self._since(), text=f"Not reviewed in full: {', '.join(done.chunk.paths)}: {done.hole}.")
+            )
+        else:
+            book.seen(done.chunk.id, done.pass_name)
+
+    def _take(self, report: AnalyzerReport, pool: ThreadPoolExecutor) -> None:
+        if report.problem:
+            self._tally.tell([f"{report.name} did not run: {report.problem}"])
+        for result in report.results:
+            self._consider(from_analyzer(result, self._opened.change.patch), pool)
+
+    def _consider(self, finding: Finding, pool: ThreadPoolExecutor) -> None:
+        """Put a finding on the board, or into one that is there, and try it when it is new and the model's."""
+        added = self._board.add(finding)
+        if added.merged is not None:
+            self._drop(added.merged)
+        if added.is_new and finding.source == "model":
+            self._start_trial(pool, added.slot, finding)
+        elif added.is_new:
+            self._settle(added.slot, finding)
+
+    def _settle(self, slot: int, outcome: Finding | Dropped) -> None:
+        if isinstance(outcome, Dropped):
+            kept = self._board.drop(slot, outcome)
+            if kept is None:
+                self._drop(outcome)
+                return
+        else:
+            kept = self._board.settle(slot, outcome)
+        if self._tally.first_finding is None:
+            self._tally.first_finding = self._since()
+        self._emit(Found(at=self._since(), finding=kept))
+
+    def _drop(self, dropped: Dropped) -> None:
+        self._tally.dropped.append(dropped)
+        self._emit(Lost(at=self._since(), what=dropped))
+
+    def _misplace(self, misplaced: Misplaced) -> None:
+        self._tally.misplaced.append(misplaced)
+        self._emit(Lost(at=self._since(), what=misplaced))
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def _finish(self, diff_at: float, book: CoverageBook, known: Future[Mapping[Fingerprint, str]] | None) -> Review:
+        tally = self._tally
+        first_token = None if tally.first_token is None else tally.first_token - self._started
+        review = finish.assemble(
+            opened=self._opened,
+            config=self._config,
+            options=self._options,
+            effort=self._effort,
+            model=self._model_name,
+            findings=self._board.findings(),
+            known=known.result() if known else {},
+            coverage=book.close(self._opened.change),
+            tally=tally,
+            timing=Timing(diff=diff_at, first_token=first_token, first_finding=tally.first_finding, done=self._since()),
+        )
+        if self._services.publisher is not None:
+            review = finish.publish(review, self._services.publisher, run=self._options.run, since=self._since)
+        self._emit(Finished(at=self._since(), review=review))
+        return review
+
+    @property
+    def _model_name(self) -> str | None:
+        return self._services.model.name if self._services.model else None
+
+    def _since(self) -> float:
+        return self._services.clock.now() - self._started
+
+    def _emit(self, event: ReviewEvent) -> None:
+        self._services.listener.on(event)

@@ -17,7 +17,9 @@ from bot.sandbox.endpoint.answers import (
 )
 from bot.sandbox.endpoint.faults import Fault, FaultKind, RetryForm, parse_fault
 from bot.sandbox.endpoint.options import EndpointOptions
+from bot.sandbox.endpoint.process import endpoint_process
 from bot.sandbox.endpoint.reviewer import reviewer
+from bot.sandbox.endpoint.scripts import record, recorded, tokens
 from bot.sandbox.endpoint.server import EndpointServer, Logged
 
 __all__ = [
@@ -33,10 +35,14 @@ __all__ = [
     "Logged",
     "RetryForm",
     "Script",
+    "endpoint_process",
     "first_tries",
     "fixed",
     "parse_fault",
+    "record",
+    "recorded",
     "reviewer",
     "sequence",
+    "tokens",
     "when",
 ]

@@ -16,11 +16,12 @@ from bot.sandbox.endpoint.answers import (
     when,
 )
 from bot.sandbox.endpoint.faults import Fault, FaultKind, RetryForm, parse_fault
+from bot.sandbox.endpoint.log import Logged
 from bot.sandbox.endpoint.options import EndpointOptions
 from bot.sandbox.endpoint.process import endpoint_process
 from bot.sandbox.endpoint.reviewer import reviewer
 from bot.sandbox.endpoint.scripts import record, recorded, tokens
-from bot.sandbox.endpoint.server import EndpointServer, Logged
+from bot.sandbox.endpoint.server import EndpointServer
 
 __all__ = [
     "Answer",

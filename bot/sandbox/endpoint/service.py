@@ -126,7 +126,11 @@ class Service:
         prompt = self._cache.look(f"{request.system}\n{request.user}")
         if (long := self._too_long(request, prompt[0])) is not None:
             return Decision(reply=_error(long), request=request)
-        answer = self.options.script(request)
+        try:
+            answer = self.options.script(request)
+        except Exception as error:  # noqa: BLE001 - a script is somebody else's code; its client is told
+            broken = ApiError(status=500, message=f"the script failed: {error!r}", kind="sandbox_script")
+            return Decision(reply=_error(broken), request=request)
         fault = answer.fault or fault
         return Decision(reply=self._reply(request, answer, fault, prompt), request=request, answer=answer, fault=fault)
 

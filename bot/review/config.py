@@ -6,12 +6,14 @@ refuses tags, duplicate keys, deep nesting and texts that grow when their aliase
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pathspec import GitIgnoreSpec
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,7 +22,6 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
-    field_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -75,8 +76,17 @@ class Role(StrEnum):
     AUTHOR = "author"
 
 
+def _readable_glob(glob: str) -> str:
+    try:
+        GitIgnoreSpec.from_lines([glob])
+    except ValueError as error:
+        raise ValueError(f"{_shown(glob)} is not a glob: {error}") from error
+    return glob
+
+
 Text = Annotated[StrictStr, Field(max_length=8_000)]
-Glob = Annotated[StrictStr, Field(min_length=1, max_length=500)]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=500)]
+Glob = Annotated[Name, AfterValidator(_readable_glob)]
 
 
 class _Keys(BaseModel):
@@ -97,7 +107,7 @@ class ReviewKeys(_Keys):
     branches: tuple[Glob, ...] = Field(
         default=(), description="Base branches to review for, as globs in .gitignore style. Empty: all."
     )
-    authors: tuple[Glob, ...] = Field(
+    authors: tuple[Name, ...] = Field(
         default=(), description="Logins whose pull requests are reviewed; a leading `!` leaves one out. Empty: all."
     )
     max_comments: Annotated[StrictInt, Field(ge=0, le=300)] = Field(
@@ -165,7 +175,7 @@ class RepoConfig(_Keys):
 
     review: ReviewKeys = Field(default_factory=ReviewKeys, description="When and how a pull request is reviewed.")
     paths: PathKeys = Field(default_factory=PathKeys, description="Which files are reviewed.")
-    guidelines: tuple[Glob, ...] = Field(
+    guidelines: tuple[Name, ...] = Field(
         default=(), description="Files with rules for reviewers, such as AGENTS.md, read from the base branch."
     )
     gate: GateKeys = Field(default_factory=GateKeys, description="When the check fails.")
@@ -216,4 +226,84 @@ def _without_empty(data: dict[str, object]) -> dict[str, object]:
 
 
 def _mistakes(errors: Iterable[ErrorDetails], read: YamlText) -> list[tuple[int, str]]:
-    raise NotImplementedError
+    """Each mistake once, in the order of the file: its line and what to read about it."""
+    found: dict[tuple[int, str], None] = {}
+    for error in errors:
+        path = _path_of(error["loc"], read)
+        where = ".".join(str(part) for part in path)
+        found[read.line(path), f"{where}: {_problem(error, path)}"] = None
+    return sorted(found)
+
+
+def _path_of(loc: tuple[int | str, ...], read: YamlText) -> tuple[int | str, ...]:
+    """The place in the file that a location of pydantic's names; behind it pydantic puts names of union members."""
+    path = tuple(loc)
+    while path and path not in read.lines:
+        path = path[:-1]
+    return path
+
+
+def _problem(error: ErrorDetails, path: tuple[int | str, ...]) -> str:
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "enum":
+        given = error.get("input")
+        options = str(error.get("ctx", {}).get("expected", ""))
+        known = options.replace("'", "").replace(" or ", ", ").split(", ")
+        near = difflib.get_close_matches(str(given), known, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        return f"{_shown(given)} is not one of {', '.join(known)}{hint}"
+    if kind in _PROBLEMS:
+        return f"must be {_PROBLEMS[kind]}, not {_shown(error.get('input'))}"
+    if kind == "value_error":
+        return str(error.get("ctx", {}).get("error", error["msg"]))
+    return error["msg"][:1].lower() + error["msg"][1:]
+
+
+_PROBLEMS = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+    "model_type": "a mapping of keys",
+}
+
+
+def _unknown_key(path: tuple[int | str, ...]) -> str:
+    known = _known_keys(path[:-1])
+    key = str(path[-1])
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), known, n=1)
+    if near:
+        return f"unknown key, did you mean {near[0]}?"
+    elsewhere = [f"{top}.{key}" for top in RepoConfig.model_fields if key in _known_keys((top,))]
+    if elsewhere:
+        return f"unknown key here, did you mean {elsewhere[0]}?"
+    return f"unknown key; known are {', '.join(known)}"
+
+
+def _known_keys(path: tuple[int | str, ...]) -> tuple[str, ...]:
+    model: type[BaseModel] = RepoConfig
+    for part in path:
+        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    return tuple(model.model_fields)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return str(value)
+    return repr(value if len(value) <= 60 else value[:57] + "...")

@@ -1,10 +1,20 @@
-"""Pass, fail or neutral, and why."""
+"""Pass, fail or neutral, and why, in a sentence that users read.
+
+Decides, and does nothing. Nothing that a model said has a say here but the findings themselves: an answer cannot ask for
+a verdict.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.review.model import Coverage, Finding, Severity, Verdict
+from bot.review.model import Coverage, Finding, FindingStatus, Severity, Verdict
+
+_COUNTED = frozenset({FindingStatus.POSTED, FindingStatus.KNOWN, FindingStatus.OVER_LIMIT})
+"""A finding over the limit of comments is told in the summary, so it stands; a dismissed one was judged by a person."""
+
+_NAMED = 3
+"""So many files are named in a reason; the others are counted."""
 
 
 def decide(
@@ -17,5 +27,77 @@ def decide(
     model_used: bool = True,
     shortfalls: Sequence[str] = (),
 ) -> tuple[Verdict, str]:
-    """The verdict and its reason. `shortfalls`: other things that fell short, in words ("3 comments were refused")."""
-    raise NotImplementedError
+    """The verdict and its reason. `shortfalls`: other things that fell short, in words ("3 comments were refused").
+
+    FAIL when a finding is as severe as `fail_on`; a finding without votes (an analyzer's) needs none. Otherwise NEUTRAL
+    when anything fell short (FAIL with `require_coverage`), else PASS.
+    """
+    if fail_on is not None:
+        severe = [finding for finding in findings if _counts(finding, fail_on=fail_on, min_votes=min_votes)]
+        if severe:
+            return Verdict.FAIL, f"{_count(len(severe), 'finding')} of {_or_above(fail_on)}"
+    short = _shortfall(coverage, model_used=model_used, shortfalls=shortfalls)
+    if short:
+        return (Verdict.FAIL if require_coverage else Verdict.NEUTRAL), short
+    return Verdict.PASS, _passed(findings, coverage, fail_on=fail_on)
+
+
+def _counts(finding: Finding, *, fail_on: Severity, min_votes: int) -> bool:
+    if finding.status not in _COUNTED or finding.severity.rank < fail_on.rank:
+        return False
+    return finding.votes is None or finding.votes.in_favour >= min_votes
+
+
+def _shortfall(coverage: Coverage, *, model_used: bool, shortfalls: Sequence[str]) -> str:
+    """Everything that fell short, or the empty string."""
+    if not model_used:
+        return "; ".join(("no model was used, only analyzers", *shortfalls))
+    parts = [part for part in (_holes(coverage), _gaps(coverage), coverage.difference) if part]
+    missed = coverage.hunks - coverage.reviewed
+    if missed > 0 and not coverage.holes:
+        parts.append(f"{missed} of {_count(coverage.hunks, 'hunk')} were not reviewed")
+    return "; ".join((*parts, *shortfalls))
+
+
+def _holes(coverage: Coverage) -> str:
+    if not coverage.holes:
+        return ""
+    by_reason: dict[str, set[tuple[int, int]]] = {}
+    for hole in coverage.holes:
+        by_reason.setdefault(hole.reason, set()).add(hole.hunk)
+    missed = len(set().union(*by_reason.values()))
+    what = f"{missed} of {_count(coverage.hunks, 'hunk')} {'was' if missed == 1 else 'were'} not reviewed"
+    if len(by_reason) == 1:
+        return f"{what}: {next(iter(by_reason))}"
+    most = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
+    return f"{what} ({', '.join(f'{len(hunks)}: {reason}' for reason, hunks in most)})"
+
+
+def _gaps(coverage: Coverage) -> str:
+    gaps = [skip for skip in coverage.skipped if skip.is_gap]
+    if not gaps:
+        return ""
+    named = ", ".join(f"{gap.path} ({gap.reason.value})" for gap in gaps[:_NAMED])
+    more = f" and {len(gaps) - _NAMED} more" if len(gaps) > _NAMED else ""
+    return f"{_count(len(gaps), 'file')} {'was' if len(gaps) == 1 else 'were'} not reviewed: {named}{more}"
+
+
+def _passed(findings: Sequence[Finding], coverage: Coverage, *, fail_on: Severity | None) -> str:
+    if not coverage.hunks:
+        seen = "nothing to review"
+    else:
+        seen = "the one hunk was reviewed" if coverage.hunks == 1 else f"all {coverage.hunks} hunks were reviewed"
+    standing = sum(finding.status in _COUNTED for finding in findings)
+    if not standing:
+        return f"{seen}, no findings"
+    if fail_on is None or fail_on is Severity.LOW:
+        return f"{seen}, {_count(standing, 'finding')}"
+    return f"{seen}, no finding of {_or_above(fail_on)}"
+
+
+def _or_above(severity: Severity) -> str:
+    return severity.value if severity is Severity.CRITICAL else f"{severity.value} or above"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,15 +1,118 @@
-"""Duplicates become one finding."""
+"""When two findings say the same, and what is left of them.
+
+Nothing is lost in a merge: where two findings share a place and a kind but not their words, the words of both stay.
+"""
 
 from __future__ import annotations
 
-from bot.review.model import Finding
+import re
+from dataclasses import replace
+
+from bot.review.fingerprint import family
+from bot.review.model import Finding, PassName, Votes
+
+_UNRELATED = 0.15
+"""Below this share of common words, two texts are about different things."""
+_ALIKE = 0.5
+_FAMILY_BONUS = 0.25
+_RANGE_BONUS = 0.1
+_BODY_CAP = 4_000
+
+_WORD = re.compile(r"[^\W_]{3,}")
+_DULL = frozenset(
+    "the and for are but not you all any can has had was with this that from have will when then than into its may"
+    " which their there been being were would could should does here line lines code value function method".split()
+)
 
 
 def same(one: Finding, other: Finding) -> bool:
-    """Whether both say the same."""
-    raise NotImplementedError
+    """Whether both say the same: one fingerprint, or lines in common on one side and words in common.
+
+    How many words must be common depends on the rest: more where the categories are of different families, fewer where
+    the lines are exactly the same.
+    """
+    if one.fingerprint == other.fingerprint:
+        return True
+    here, there = one.anchor, other.anchor
+    if (here.path, here.side, here.hunk) != (there.path, there.side, there.hunk):
+        return False
+    if here.start_line > there.line or there.start_line > here.line:
+        return False
+    needed = _ALIKE
+    if family(one.category) == family(other.category):
+        needed -= _FAMILY_BONUS
+    if (here.start_line, here.line) == (there.start_line, there.line):
+        needed -= _RANGE_BONUS
+    return likeness(one, other) >= needed
 
 
 def combine(first: Finding, other: Finding) -> Finding:
-    """One finding out of two that are the same; votes grow when they come from different passes."""
-    raise NotImplementedError
+    """One finding out of two that are the same.
+
+    The place and the suggestion are of one piece: those of the better suggestion (an analyzer's proven one, a proven
+    one, any), else those of `first`. The words are those of the more severe, else the longer ones. Votes grow by passes
+    that had not reported it yet.
+    """
+    place = max(first, other, key=_suggestion_rank)
+    words = max(first, other, key=lambda finding: (finding.severity.rank, len(finding.body)))
+    body = words.body
+    if likeness(first, other) < _UNRELATED:
+        rest = other if words is first else first
+        also = f"Also: {rest.title}\n\n{rest.body}".strip()
+        if rest.body not in body and len(body) + len(also) + 2 <= _BODY_CAP:
+            body = f"{body}\n\n{also}"
+    return replace(
+        place,
+        severity=words.severity,
+        category=words.category,
+        title=words.title,
+        body=body,
+        votes=_votes(first, other),
+        passes=_passes(first, other),
+        status=first.status,
+    )
+
+
+def likeness(one: Finding, other: Finding) -> float:
+    """Share of common words, 0 to 1: of the titles or of the whole texts, whichever is more."""
+    titles = _jaccard(_words(one.title), _words(other.title))
+    return max(titles, _jaccard(_words(f"{one.title} {one.body}"), _words(f"{other.title} {other.body}")))
+
+
+def _words(text: str) -> frozenset[str]:
+    """Words without their endings, so that `queries` and `query` meet."""
+    found = (word.lower() for word in _WORD.findall(text))
+    return frozenset(_stem(word) for word in found if word not in _DULL)
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "ed", "es", "s", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    if not one and not other:
+        return 1.0
+    return len(one & other) / len(one | other)
+
+
+def _suggestion_rank(finding: Finding) -> int:
+    if finding.suggestion is None:
+        return 0
+    if not finding.proven:
+        return 1
+    return 2 if finding.source == "model" else 3
+
+
+def _passes(first: Finding, other: Finding) -> tuple[PassName, ...]:
+    return (*first.passes, *(name for name in other.passes if name not in first.passes))
+
+
+def _votes(first: Finding, other: Finding) -> Votes | None:
+    """The first one's votes and one for each pass that is new; an analyzer has no vote."""
+    if first.votes is None:
+        return other.votes
+    gained = len(_passes(first, other)) - len(first.passes)
+    return Votes(in_favour=first.votes.in_favour + gained, of=first.votes.of + gained)

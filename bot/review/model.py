@@ -19,7 +19,7 @@ RepoName = NewType("RepoName", str)
 CommitSha = NewType("CommitSha", str)
 """A full 40-digit commit id; for the index it is the empty string."""
 Fingerprint = NewType("Fingerprint", str)
-"""Identity of a finding by content: path, category, the anchored text, the title's words. Never line numbers."""
+"""Identity of a finding by content: path, kind, the anchored text. Never line numbers, never the model's words."""
 PassName = NewType("PassName", str)
 """One look at every hunk, such as `review`; `effort deep` makes several."""
 
@@ -217,6 +217,8 @@ class Finding:
     """The analyzer's rule id; empty for the model."""
     note: str = ""
     """Why the suggestion was taken out, or the check gave no answer; shown in small print."""
+    passes: tuple[PassName, ...] = ()
+    """The passes that reported it; empty for an analyzer. Votes grow by passes, so one pass cannot vote twice."""
 
     @property
     def path(self) -> str:
@@ -269,7 +271,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How the whole change is covered: every hunk is in exactly one chunk, or its file is in `skipped`."""
+    """How the whole change is covered: every hunk is in a chunk, or its file is in `skipped`.
+
+    A hunk that is larger than a chunk may be is in several, each showing a part of its lines; it counts as reviewed when
+    all of them were seen.
+    """
 
     chunks: tuple[Chunk, ...]
     skipped: tuple[Skip, ...]

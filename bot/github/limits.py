@@ -1,0 +1,86 @@
+"""Every number of GitHub's that Spark keeps to, each with its source, and the few of our own that follow from them.
+
+Sources: [docs] docs.github.com, [api] GitHub's published OpenAPI description, [seen] observed by several public bots where
+GitHub documents nothing. Nothing here is computed and nothing else in this room has a bare number of GitHub's.
+"""
+
+from __future__ import annotations
+
+API_VERSION = "2022-11-28"
+"""[docs, REST API versions] Sent with every request, so that a newer default cannot change the shape of an answer."""
+
+PER_PAGE = 100
+"""[api, every list] Most entries of one page."""
+
+MAX_PULL_FILES = 3_000
+"""[api, pulls/list-files] The files API lists no more of one pull; what is beyond is never named."""
+
+MAX_DIFF_FILES = 300
+"""[docs, repository limits] Above this `.diff` of a pull answers 406, code `too_large`."""
+
+MAX_DIFF_LINES = 20_000
+"""[docs, repository limits] Above this `.diff` of a pull answers 406, code `too_large`; one file above it has no patch."""
+
+MAX_RAW_BYTES = 100_000_000
+"""[api, repos/get-content] Above this the contents API gives no file, in any media type."""
+
+MAX_BODY = 65_536
+"""[seen, 422 `body is too long (maximum is 65536 characters)`] Characters of a comment's or a review's body."""
+
+SAFE_BODY = 60_000
+"""[seen] Where others cut: the server counts some characters more than once."""
+
+MAX_REVIEW_COMMENTS = 30
+"""[seen] Comments of one `POST .../reviews`. 27 always worked; 32 were posted and answered 502; more were "submitted too
+quickly". There is no documented maximum."""
+
+MAX_CONTENT_WRITES_PER_MINUTE = 80
+"""[docs, secondary rate limits] Requests that create content."""
+
+MAX_CONTENT_WRITES_PER_HOUR = 500
+"""[docs, secondary rate limits] Requests that create content."""
+
+SECONDS_BETWEEN_WRITES = 1.0
+"""[docs, best practices] Pause between requests that change something, when there are many of them."""
+
+SECONDARY_WAIT = 60.0
+"""[docs, best practices] Seconds to wait after a secondary limit that names no time."""
+
+MAX_CONCURRENT = 100
+"""[docs, secondary rate limits] Requests at once, REST and GraphQL together, over everything that uses the account."""
+
+GRAPHQL_SECONDS = 10.0
+"""[docs, GraphQL limits] A query that takes longer is cut off by the server with a 502."""
+
+# Our own, chosen inside the numbers above.
+
+PARALLEL_READS = 8
+"""A pull of 3,000 files is 30 pages: four rounds. Far below MAX_CONCURRENT, for others share the account."""
+
+FREE_WRITES = 3
+"""Writes in a minute that go out without a pause: one review of one part is never delayed."""
+
+BLOBS_PER_QUERY = 50
+"""Objects of one GraphQL query; two queries in parallel are faster than one of a hundred."""
+
+CHANGED_LINES_PER_QUERY = 20_000
+"""Changed lines of the files of one query: the only hint at their size that the files API gives."""
+
+MAX_COMPARED_BYTES = 10_000_000
+"""Blobs above this are not compared here: a text of that size is no review's business, and the machine is shared."""
+
+MAX_RATE_WAIT = 30.0
+"""Seconds that a read waits for a rate limit; a longer one ends the job with the time in its message."""
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 30.0
+"""Silence on an open request after which it counts as lost. Creating a review of 30 comments takes GitHub seconds."""
+
+READ_TRIES = 2
+"""Repeats of a GET after a cut connection or a 5xx; a POST is never repeated by the transport."""
+
+POST_TRIES = 2
+"""Sendings of one review, at most: the second only after a listing has shown that the first did not land."""
+
+MAX_PROBES = 60
+"""Pending reviews made to find refused comments; what is still unknown then goes to the summary."""

@@ -1,0 +1,181 @@
+"""A finished review onto a pull: posted once, whole, and never on a head that nobody analysed.
+
+What GitHub refuses goes into the summary, so nothing is lost; what may have arrived is looked for before it is sent again, so
+nothing comes twice. Never approves and never requests changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.errors import NotPermittedError, OutsideError, SparkError
+from bot.github import limits
+from bot.github.bodies import Part, parts_of, review_json
+from bot.github.client import GitHubClient
+from bot.github.faults import Reply, error_for
+from bot.github.notes import Kind, Notes, pull_path
+from bot.github.pace import OutOfTimeError, Pace
+from bot.github.probing import PENDING, Prober
+from bot.github.records import NoteRecord
+from bot.github.sending import Landed, Sender
+from bot.review.model import CommitSha, Fingerprint, Pull
+from bot.review.ports import DraftComment, Published, ReviewDraft, Stop
+from bot.review.render.comments import with_refused
+
+NEEDS = "pull_requests=write"
+"""The permission that posting takes."""
+
+_SECONDS = 120.0
+"""For posting when the caller names no deadline."""
+
+_ROUNDS = 4
+"""Tries at one part, each after something was mended."""
+
+_TOO_LONG = "is too long"
+"""Of GitHub's text for a body; it counts some characters more than once."""
+
+_MOVED = "the pull request has moved on"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What became of one part."""
+
+    url: str | None
+    posted: tuple[Fingerprint, ...] = ()
+    unposted: tuple[tuple[Fingerprint, str], ...] = ()
+    moved_to: CommitSha | None = None
+    problem: str = ""
+
+
+class PullPublisher:
+    """The `Publisher` port for a pull. `pace` is shared by all that write with the same account."""
+
+    def __init__(self, client: GitHubClient, pull: Pull, *, pace: Pace, stop: Stop | None = None) -> None:
+        stop = stop or Stop(deadline=client.clock.now() + _SECONDS, clock=client.clock)
+        self._client = client
+        self._pull = pull
+        self._stop = stop
+        self._notes = Notes(client, pull, stop=stop)
+        self._sender = Sender(client, self._notes, pace=pace, stop=stop)
+        self._reviews: list[NoteRecord] | None = None
+        self._doing = f"posting a review on {pull.repo}#{pull.number}"
+
+    def known(self) -> Mapping[Fingerprint, str]:
+        """Findings that already have a thread of ours, or stand in a summary of ours, with their URL."""
+        comments, reviews = self._notes.read(Kind.COMMENTS, Kind.REVIEWS)
+        self._reviews = reviews
+        return self._notes.fingerprints(comments, reviews)
+
+    def publish(self, draft: ReviewDraft) -> Published:
+        """Post the draft once. See `Publisher.publish`."""
+        head = self._client.submit(self._notes.head)
+        seen = self._reviews if self._reviews is not None else self._notes.read(Kind.REVIEWS)[0]
+        # What this very publisher posts is not in that listing.
+        self._reviews = None
+        parts = parts_of(draft)
+        landed = {part.run: note for part in parts if (note := self._notes.with_run(seen, part.run)) is not None}
+        now = head.result().pull.head_sha
+        if now != draft.commit and not landed:
+            return Published(url=None, posted=(), unposted=_all(draft.comments, _MOVED), moved_to=now)
+        done: list[_Done] = []
+        for part in parts:
+            if part.run in landed:
+                done.append(self._found(part, landed[part.run]))
+            elif now != draft.commit or (done and done[-1].problem):
+                why = _MOVED if now != draft.commit else done[-1].problem
+                done.append(_Done(url=None, unposted=_all(part.comments, why), problem=why))
+            else:
+                done.append(self._try(part, draft.commit, is_first=not done))
+        return Published(
+            url=next((each.url for each in done if each.url), None),
+            posted=tuple(fingerprint for each in done for fingerprint in each.posted),
+            unposted=tuple(pair for each in done for pair in each.unposted),
+            moved_to=done[0].moved_to,
+            problem=next((each.problem for each in done if each.problem), ""),
+        )
+
+    def _try(self, part: Part, commit: CommitSha, *, is_first: bool) -> _Done:
+        """Post a part. What stops the job is raised for the first one; later ones leave a review that is there."""
+        try:
+            return self._post(part, commit)
+        except OutOfTimeError as error:
+            why = f"no time left to post: GitHub's pace asks for {error.wait:.0f} seconds"
+        except SparkError as error:
+            if is_first:
+                raise
+            why = str(error)
+        return _Done(url=None, unposted=_all(part.comments, why), problem=why)
+
+    def _post(self, part: Part, commit: CommitSha) -> _Done:
+        """One part, with as many of its comments as GitHub takes; the others stand in its body."""
+        path = f"{pull_path(self._pull)}/reviews"
+        good: Sequence[DraftComment] = part.comments
+        refused: list[tuple[DraftComment, str]] = []
+        limit = limits.SAFE_BODY
+        prober = Prober(self._sender, self._notes, self._pull, commit=commit, run=part.run, stop=self._stop)
+        why = ""
+        for _ in range(_ROUNDS):
+            body = with_refused(part.body, [(comment.entry, reason) for comment, reason in refused])
+            json = review_json(commit=commit, body=body, comments=good, event="COMMENT", limit=limit)
+            answer = self._sender.once(path, json, run=part.run, kind=Kind.REVIEWS, doing=self._doing)
+            if isinstance(answer, Landed):
+                return _Done(
+                    url=answer.url, posted=tuple(comment.fingerprint for comment in good), unposted=_told(refused)
+                )
+            if answer.status != 422:
+                raise error_for(answer, doing=self._doing, needs=NEEDS)
+            why = answer.message
+            if PENDING in why:
+                if not prober.clear():
+                    why = "you have a pending review on this pull request; submit or discard it"
+                    break
+                continue
+            if _TOO_LONG in why and limit == limits.SAFE_BODY:
+                limit //= 2
+                continue
+            now = self._notes.head().pull.head_sha
+            if now != commit:
+                return _Done(url=None, unposted=_all(part.comments, _MOVED), moved_to=now, problem=_MOVED)
+            if not good:
+                break
+            found = prober.sort(good, why)
+            # When GitHub takes each and not all together, it is not for the comments, and they go to the summary.
+            refused += found.refused or [(comment, why) for comment in good]
+            good = found.good if found.refused else []
+        return self._as_comment(part, why)
+
+    def _as_comment(self, part: Part, why: str) -> _Done:
+        """The last resort: GitHub takes no review, so everything goes into a comment of the conversation."""
+        body = with_refused(part.body, [(comment.entry, why) for comment in part.comments])
+        json = {"body": review_json(commit=None, body=body, comments=(), event=None)["body"]}
+        path = f"/repos/{self._pull.repo}/issues/{self._pull.number}/comments"
+        answer = self._sender.once(path, json, run=part.run, kind=Kind.ISSUE_COMMENTS, doing=self._doing)
+        unposted = _all(part.comments, why)
+        if isinstance(answer, Landed):
+            return _Done(url=answer.url, unposted=unposted)
+        return _Done(url=None, unposted=unposted, problem=_refusal(answer, self._doing, why))
+
+    def _found(self, part: Part, note: NoteRecord) -> _Done:
+        """A part that an earlier try has posted: its comments that are there, and the rest, which its body names."""
+        (comments,) = self._notes.read(Kind.COMMENTS)
+        there = self._notes.fingerprints(comments)
+        posted = tuple(comment.fingerprint for comment in part.comments if comment.fingerprint in there)
+        missing = [comment for comment in part.comments if comment.fingerprint not in there]
+        return _Done(url=note.url, posted=posted, unposted=_all(missing, "GitHub refused it when it was posted"))
+
+
+def _refusal(answer: Reply, doing: str, why: str) -> str:
+    error = error_for(answer, doing=doing, needs=NEEDS)
+    if isinstance(error, NotPermittedError | OutsideError):
+        return f"{why}; {error}"
+    raise error
+
+
+def _all(comments: Sequence[DraftComment], why: str) -> tuple[tuple[Fingerprint, str], ...]:
+    return tuple((comment.fingerprint, why) for comment in comments)
+
+
+def _told(refused: Sequence[tuple[DraftComment, str]]) -> tuple[tuple[Fingerprint, str], ...]:
+    return tuple((comment.fingerprint, reason) for comment, reason in refused)

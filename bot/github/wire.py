@@ -1,0 +1,88 @@
+"""The transport under PyGithub: one keep-alive pool for all threads, and a connection object for each request.
+
+PyGithub keeps the request that is under way in its connection object, so two threads that share one send each other's
+requests; giving it a fresh object for each call (over one shared pool of sockets) mends that. It also turns bodies into text
+with U+FFFD for what is not UTF-8; here the bytes survive. Imports PyGithub's dependencies, so it is imported late.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+from collections.abc import ItemsView, Mapping
+from typing import Any
+
+import requests
+import requests.adapters
+import urllib3
+
+from bot.github.limits import PARALLEL_READS, READ_TRIES
+
+
+def open_session() -> requests.Session:
+    """The pool of connections. It repeats GET and HEAD alone: a POST that was cut, or answered 5xx, may have landed.
+
+    Connections that were never made are tried again for every method: nothing was sent. Rate limits are not waited for
+    here, where nobody could cancel the wait.
+    """
+    session = requests.Session()
+    retry = urllib3.Retry(
+        total=READ_TRIES,
+        allowed_methods={"GET", "HEAD"},
+        status_forcelist=range(500, 600),
+        backoff_factor=0.2,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=PARALLEL_READS + 2, max_retries=retry)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    # Anything but None keeps `requests` from sending what it finds in ~/.netrc instead of our token.
+    session.auth = lambda prepared: prepared
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
+    return session
+
+
+class Answer:
+    """An HTTP answer in the shape that PyGithub reads."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.status = response.status_code
+        self._headers: Mapping[str, str] = response.headers
+        self._content = response.content or b""
+
+    def getheaders(self) -> ItemsView[str, str]:
+        """All headers."""
+        return self._headers.items()
+
+    def read(self) -> str:
+        """The body, utf-8 with `surrogateescape`."""
+        return self._content.decode("utf-8", "surrogateescape")
+
+
+class Connection:
+    """One request, in the shape of PyGithub's connection classes."""
+
+    def __init__(self, session: requests.Session, *, origin: str, timeout: tuple[float, float]) -> None:
+        self._session = session
+        self._origin = origin
+        self._timeout = timeout
+        self._request: tuple[str, str, Any, dict[str, str]] | None = None
+
+    def request(self, verb: str, url: str, input: Any, headers: dict[str, str], stream: bool = False) -> None:  # noqa: A002, ARG002, FBT001, FBT002 - PyGithub calls it so
+        """Keep what is to be sent."""
+        self._request = (verb, url, input, headers)
+
+    def getresponse(self) -> Answer:
+        """Send it. Raises what `requests` raises."""
+        assert self._request is not None
+        verb, url, body, headers = self._request
+        return Answer(
+            self._session.request(
+                verb,
+                self._origin + url,
+                data=body,
+                headers=headers,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        )

@@ -132,7 +132,7 @@ def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[
     try:
         published = publisher.publish(draft(review, run=run))
     except SparkError as error:
-        return _unposted(review, error, since())
+        return unposted(review, error, since())
     posted_at = since()
     review = replace(review, review_url=published.url, timing=replace(review.timing, done=posted_at))
     if published.url is not None:
@@ -140,7 +140,8 @@ def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[
     return _weakened(review, published)
 
 
-def _unposted(review: Review, error: SparkError, at: float) -> Review:
+def unposted(review: Review, error: SparkError, at: float) -> Review:
+    """The review with the error that kept it from being posted; never a pass."""
     reason = f"The review could not be posted: {error.what}."
     return replace(
         review,

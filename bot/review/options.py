@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.review.model import Effort, Severity
+from bot.review.model import Effort, Pull, Severity
 from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, Stop
 
 
@@ -31,7 +31,8 @@ class Services:
 
     model: Model | None
     analyzers: Sequence[Analyzer]
-    publisher: Publisher | None
+    publisher: Callable[[Pull], Publisher] | None
+    """Makes the publisher for the pull that was read."""
     listener: Listener
     clock: Clock
     stop: Stop

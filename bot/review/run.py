@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from bot.errors import SparkError
 from bot.review import finish
 from bot.review.config import CONFIG_PATH, RepoConfig, read_config
 from bot.review.coverage import CoverageBook
@@ -90,6 +91,8 @@ class _Run:
         self._services = services
         self._started = started
         self._effort = options.effort or config.review.effort
+        pull = opened.change.pull
+        self._publisher = services.publisher(pull) if services.publisher is not None and pull is not None else None
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
         self._board = Board()
         self._tally = Tally(notices=list(options.notices))
@@ -121,7 +124,7 @@ class _Run:
         streams = ThreadPoolExecutor(max_workers=max(1, self._options.streams), thread_name_prefix="stream")
         beside = ThreadPoolExecutor(max_workers=TRIALS, thread_name_prefix="trial")
         try:
-            known = beside.submit(services.publisher.known) if services.publisher else None
+            known = beside.submit(self._publisher.known) if self._publisher else None
             for analyzer in services.analyzers:
                 self._open_analyzers += 1
                 self._spawn(beside, partial(self._analyze, analyzer))
@@ -288,6 +291,7 @@ class _Run:
     def _finish(self, diff_at: float, book: CoverageBook, known: Future[Mapping[Fingerprint, str]] | None) -> Review:
         tally = self._tally
         first_token = None if tally.first_token is None else tally.first_token - self._started
+        threads, unreadable = _threads(known)
         review = finish.assemble(
             opened=self._opened,
             config=self._config,
@@ -295,13 +299,16 @@ class _Run:
             effort=self._effort,
             model=self._model_name,
             findings=self._board.findings(),
-            known=known.result() if known else {},
+            known=threads,
             coverage=book.close(self._opened.change),
             tally=tally,
             timing=Timing(diff=diff_at, first_token=first_token, first_finding=tally.first_finding, done=self._since()),
         )
-        if self._services.publisher is not None:
-            review = finish.publish(review, self._services.publisher, run=self._options.run, since=self._since)
+        if unreadable is not None:
+            # Posting without knowing what stands there already could say everything twice.
+            review = finish.unposted(review, unreadable, self._since())
+        elif self._publisher is not None:
+            review = finish.publish(review, self._publisher, run=self._options.run, since=self._since)
         self._emit(Finished(at=self._since(), review=review))
         return review
 
@@ -314,3 +321,13 @@ class _Run:
 
     def _emit(self, event: ReviewEvent) -> None:
         self._services.listener.on(event)
+
+
+def _threads(known: Future[Mapping[Fingerprint, str]] | None) -> tuple[Mapping[Fingerprint, str], SparkError | None]:
+    """Findings that have a thread, or why they cannot be read."""
+    if known is None:
+        return {}, None
+    try:
+        return known.result(), None
+    except SparkError as error:
+        return {}, error

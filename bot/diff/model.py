@@ -189,7 +189,10 @@ class Anchor:
 
 def printable(text: str) -> str:
     """`text` with what was not UTF-8 shown as U+FFFD, so that it can be encoded again."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # A surrogate that stands for no byte, as JSON can have one.
+        return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def is_utf8(text: str) -> bool:

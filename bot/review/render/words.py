@@ -1,0 +1,185 @@
+"""Sentences about a review that all outputs share, as plain text: the same fact has the same words everywhere.
+
+Nothing here is escaped for a format; names of files are as the patch has them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from bot.diff.model import Anchor, HunkKey, Patch, Side
+from bot.review.model import Coverage, Finding, FindingStatus, Misplaced, Review, Severity, Skip, Timing, Usage
+
+_FATES = {
+    FindingStatus.KNOWN: "already known from an earlier review",
+    FindingStatus.DISMISSED: "dismissed before",
+    FindingStatus.BELOW_THRESHOLD: "below the severity that is shown",
+}
+
+
+def count(number: int, what: str, many: str = "") -> str:
+    """`1 file`, `2 files`, `12,345 tokens`."""
+    return f"{number:,} {what if number == 1 else many or what + 's'}"
+
+
+def label(finding: Finding | Misplaced) -> str:
+    """`High · bug`."""
+    return f"{finding.severity.value.capitalize()} · {finding.category.value}"
+
+
+def lines(anchor: Anchor) -> str:
+    """`42`, `40-44`, `17 (removed)`."""
+    span = str(anchor.line) if anchor.start_line == anchor.line else f"{anchor.start_line}-{anchor.line}"
+    return span if anchor.side is Side.RIGHT else f"{span} (removed)"
+
+
+def place(anchor: Anchor) -> str:
+    """`src/a.py:42`, in the form that editors and people read."""
+    return f"{anchor.path}:{lines(anchor)}"
+
+
+def hunk_place(patch: Patch, key: HunkKey) -> str:
+    """`src/a.py, lines 10-24` for a hunk; after the change where it has lines there, else before."""
+    file = patch.file(key.file)
+    hunk = file.hunks[key.hunk]
+    start, length = (hunk.new_start, hunk.new_count) if hunk.new_count else (hunk.old_start, hunk.old_count)
+    return f"{file.path}, lines {start}-{start + max(0, length - 1)}"
+
+
+def by_severity(findings: Iterable[Finding | Misplaced]) -> str:
+    """`1 critical, 2 high`, most severe first; empty for none."""
+    counts = Counter(finding.severity for finding in findings)
+    ordered = sorted(counts, key=lambda severity: -severity.rank)
+    return ", ".join(f"{counts[severity]} {severity.value}" for severity in ordered)
+
+
+def severity_counts(findings: Iterable[Finding | Misplaced]) -> Mapping[Severity, int]:
+    """How many of each severity, every severity named, most severe first."""
+    counts = Counter(finding.severity for finding in findings)
+    return {severity: counts[severity] for severity in sorted(Severity, key=lambda severity: -severity.rank)}
+
+
+def headline(review: Review) -> str:
+    """`3 findings: 1 critical, 2 high`, or that there are none and what that rests on."""
+    told: list[Finding | Misplaced] = [*shown(review), *review.misplaced]
+    if told:
+        return f"{count(len(told), 'finding')}: {by_severity(told)}"
+    if review.model is None and not review.findings:
+        return "No findings from the analyzers"
+    return "No findings" if not review.findings else "No new findings"
+
+
+def shown(review: Review) -> list[Finding]:
+    """Findings that a reader is told of one by one."""
+    return [
+        finding for finding in review.findings if finding.status in {FindingStatus.POSTED, FindingStatus.OVER_LIMIT}
+    ]
+
+
+def verdict(review: Review) -> str:
+    """`Fail: a high finding`."""
+    return (
+        f"{review.verdict.value.capitalize()}: {review.reason}" if review.reason else review.verdict.value.capitalize()
+    )
+
+
+def coverage(review: Review) -> str:
+    """What was looked at, in one sentence that is also true when nothing was."""
+    book = review.coverage
+    files = len({hunk.key.file for hunk in review.change.patch.hunks()})
+    skipped = f"; {count(len(book.skipped), 'file')} skipped" if book.skipped else ""
+    if not book.hunks:
+        return f"Nothing was left to review{skipped}." if book.skipped else "The change has no lines to review."
+    if review.model is None and not book.reviewed:
+        return f"No model looked at the {count(book.hunks, 'hunk')} in {count(files, 'file')}{skipped}."
+    return f"{book.reviewed:,} of {count(book.hunks, 'hunk')} reviewed{skipped}."
+
+
+def holes(review: Review) -> list[tuple[str, str]]:
+    """`(place, reason)` for each hunk that was not seen whole; passes that share a reason are one."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for hole in review.coverage.holes:
+        key = (hunk_place(review.change.patch, hole.hunk), hole.reason)
+        seen.setdefault(key, []).append(hole.pass_name)
+    passes = {hole.pass_name for hole in review.coverage.holes}
+    return [
+        (where, reason if len(passes) == 1 else f"{reason} ({', '.join(names)})")
+        for (where, reason), names in seen.items()
+    ]
+
+
+def skipped(book: Coverage) -> dict[str, list[Skip]]:
+    """Skipped files by reason; shortfalls of ours first, then the most frequent reason."""
+    groups: dict[str, list[Skip]] = {}
+    for skip in book.skipped:
+        groups.setdefault(skip.reason.value, []).append(skip)
+    return dict(sorted(groups.items(), key=lambda group: (not group[1][0].is_gap, -len(group[1]), group[0])))
+
+
+def set_aside(review: Review) -> list[str]:
+    """One phrase for each kind of finding that is not shown: refuted, merged, known, below, unreadable. No list, no count of 0."""
+    out = []
+    reasons = Counter(dropped.reason for dropped in review.dropped)
+    words = {"refuted": "refuted by the check", "duplicate": "merged as duplicates"}
+    out += [f"{number} {words.get(reason, reason)}" for reason, number in reasons.most_common()]
+    for status, text in _FATES.items():
+        group = [finding for finding in review.findings if finding.status is status]
+        if group:
+            out.append(f"{len(group)} {text} ({by_severity(group)})")
+    if review.garbled:
+        out.append(f"{count(review.garbled, 'line')} of the answers could not be read")
+    return out
+
+
+def small_print(finding: Finding) -> list[str]:
+    """What stands under a finding: proof, votes, where it comes from, and why something is missing."""
+    out = []
+    if finding.suggestion is not None and finding.proven:
+        out.append("proven: applied and parsed")
+    if finding.votes is not None:
+        out.append(f"votes {finding.votes.in_favour}/{finding.votes.of}")
+    if finding.source != "model":
+        out.append(f"{finding.source} {finding.rule}".strip())
+    if finding.note:
+        out.append(finding.note)
+    return out
+
+
+def seconds(value: float) -> str:
+    """`0.25 s`, `3.1 s`, `75 s`: as exact as it is useful."""
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 60 else f"{value:,.0f} s"
+
+
+def money(usd: float) -> str:
+    """`$0.0041`, `$1.20`, `$0`."""
+    return "$0" if usd == 0 else f"${usd:.4f}" if usd < 0.1 else f"${usd:,.2f}"
+
+
+def measures(review: Review) -> str:
+    """The last line of every output: seconds, calls, tokens, cost, coverage. What is not known yet is left out."""
+    parts = [*_times(review.timing), *_spent(review.usage)]
+    return " · ".join([*parts, f"{review.coverage.reviewed}/{review.coverage.hunks} hunks"])
+
+
+def _times(timing: Timing) -> list[str]:
+    known: Sequence[tuple[str, float | None]] = (
+        ("diff", timing.diff),
+        ("first token", timing.first_token),
+        ("first finding", timing.first_finding),
+        ("first post", timing.first_post),
+        ("done", timing.done),
+    )
+    return [f"{name} {seconds(value)}" for name, value in known if value is not None]
+
+
+def _spent(usage: Usage) -> list[str]:
+    if not usage.calls:
+        return ["no model calls"]
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    return [
+        count(usage.calls, "call"),
+        f"{usage.input_tokens:,} tokens in{cached}",
+        f"{usage.output_tokens:,} out",
+        "cost unknown" if usage.usd is None else money(usage.usd),
+    ]

@@ -33,9 +33,7 @@ _SHAPES = re.compile(
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----")
 _PEM_END = "-----END "
 _USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,128}:)([^\s/@\"'<>]{1,256})(?=@)")
-_NAMED = (
-    r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth[_-]?key)"
-)
+_NAMED = r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token(?!s\b|iz)|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth[_-]?key)"
 _QUOTED = re.compile(
     _NAMED + r"[\w.-]{0,40}[\"'\]]{0,2}\s{0,8}(?:=>|:=|==?|:)\s{0,8}[bru]{0,2}([\"'`])([^\"'`\n]{6,400})\1",
     re.IGNORECASE,
@@ -49,8 +47,11 @@ _PLACEHOLDER = re.compile(
     r"[_ -].*|change_?me|password|secret|none|null|true|false|required|optional|string|undefined",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"[A-Z][A-Z0-9_]+|[a-z]+(?:[_.-][a-z]+)+")
 _RANDOM = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{32,512}={0,2}(?![A-Za-z0-9+/_=-])")
 _CHECKSUM = re.compile(r"(?:sha\d{3}|md5|h1)[-:=]$|base64,$")
+_CHECKSUM_START = re.compile(r"(?:sha\d{3}|md5|h1)-")
+_WORD = re.compile(r"[a-z]{8}")
 _PIECE = re.compile(r"[A-Za-z0-9+/_=.-]{12,}")
 _SHORTEST = 6
 """Shorter values are not remembered: masking every `test` of a text would tell less and hide nothing."""
@@ -113,19 +114,19 @@ def _values(text: str, *, bare: bool) -> Iterator[str]:
 
 
 def _is_value(text: str) -> bool:
-    """Whether what is assigned to such a name is a secret, and not a placeholder, a name of a variable or a sentence."""
-    return not _PLACEHOLDER.fullmatch(text) and " " not in text.strip() and not re.fullmatch(r"[A-Z][A-Z0-9_]+", text)
+    """Whether what is assigned to such a name is a secret, and not a placeholder, a name, a pattern or a sentence."""
+    return not (_PLACEHOLDER.fullmatch(text) or _NAME.fullmatch(text) or " " in text.strip() or text.startswith("(?"))
 
 
 def _looks_random(match: re.Match[str]) -> bool:
     text = match.group().rstrip("=")
-    if _CHECKSUM.search(match.string, max(0, match.start() - 8), match.start()):
+    if _CHECKSUM.search(match.string[max(0, match.start() - 8) : match.start()]) or _CHECKSUM_START.match(text):
         return False
     digits = sum(char.isdigit() for char in text)
     if digits < 3 or text.islower() or text.isupper() or max(map(len, re.split(r"[-_/]", text))) < 20:
         return False  # Hexadecimal hashes, paths and words joined by dashes.
-    if "abcdef" in text.lower() or "012345" in text:
-        return False  # An alphabet.
+    if "abcdef" in text.lower() or "012345" in text or _WORD.search(text):
+        return False  # An alphabet, or a name made of words.
     counts = Counter(text)
     entropy = -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
     return entropy >= 4.3

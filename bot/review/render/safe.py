@@ -43,7 +43,7 @@ _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})(.*)$")
 _BULLET = re.compile(r"^([ \t]*)([-+*]|\d{1,9}[.)])[ \t]+(\S.*)$")
 _HEADING = re.compile(r"^#{1,6}(?:[ \t]+|$)")
 _LANGUAGE = re.compile(r"[A-Za-z0-9_+#.-]{1,20}")
-_DRAWN = frozenset({"suggestion", "mermaid", "math", "geojson", "topojson", "stl"})
+_DRAWN = ("suggestion", "mermaid", "math", "geojson", "topojson", "stl")
 """Languages of a fence that GitHub turns into something else than code; `suggestion` into a button that commits."""
 
 _MARKER = re.compile(r"<!--(\s*spark:)", re.IGNORECASE)
@@ -158,7 +158,7 @@ class _Blocks:
             if len(bare) >= len(ticks) and bare == ticks[0] * len(bare):
                 break
             body.append(_literal(line[min(indent, len(line) - len(line.lstrip(" "))) :]))
-        language = info if _LANGUAGE.fullmatch(info) and info.lower() not in _DRAWN else ""
+        language = info if _LANGUAGE.fullmatch(info) and not info.lower().startswith(_DRAWN) else ""
         self.lists.clear()
         self._gap()
         self.out += [*fence("\n".join(body), language).split("\n"), ""]
@@ -307,13 +307,19 @@ class _Inline:
         self.pieces.append(span)
 
     def _flush(self) -> None:
-        text = "".join(self.pending)
+        self._words("".join(self.pending))
         self.pending.clear()
+
+    def _words(self, text: str) -> None:
+        """Literal text, with what GitHub would bring to life in code spans.
+
+        Beside a code span a new word begins or ends, so what is left on both sides is looked at anew.
+        """
         while match := _LIVE.search(text):
             live = match.group().rstrip(_TRAILING) or match.group()
-            self._plain(text[: match.start()])
+            self._words(text[: match.start()])
             self._push(code(live))
-            text = text[match.start() + len(live) :]  # Cut off, for behind a code span a new word begins.
+            text = text[match.start() + len(live) :]
         self._plain(text)
 
     def _plain(self, text: str) -> None:

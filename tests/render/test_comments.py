@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.diff.model import Anchor, HunkKey, Side
+from bot.review.model import (
+    Coverage,
+    Finding,
+    FindingStatus,
+    Fingerprint,
+    Hole,
+    PassName,
+    Review,
+    Severity,
+    Skip,
+    SkipReason,
+    Timing,
+    Usage,
+)
+from bot.review.render.comments import (
+    comment_body,
+    entry,
+    read_finding_markers,
+    read_review_marker,
+    summary_body,
+    with_refused,
+)
+from bot.review.render.markers import ReviewMarker, finding_marker
+from bot.review.render.safe import Redactor
+
+LIMIT = 65_536
+Make = Callable[..., Finding]
+MakeReview = Callable[..., Review]
+
+
+def test_a_comment_has_title_text_suggestion_small_print_and_marker(a_review: MakeReview, redactor: Redactor) -> None:
+    body = comment_body(a_review().findings[1], redactor)
+    assert body.startswith("**High · bug · A discount raises the total**\n\nDividing by `1 - discount`")
+    assert "```suggestion\n        return amount * (1 - discount)\n```" in body
+    assert "<sub>proven: applied and parsed · votes 2/3</sub>" in body
+    assert body.endswith("<!-- spark:finding v1 a1b2c3d4e5f60718 -->")
+    assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
+
+
+def test_the_fence_is_longer_than_any_run_of_backticks_inside(a_finding: Make, redactor: Redactor) -> None:
+    body = comment_body(a_finding(suggestion="a\n````\nb\n~~~", proven=True), redactor)
+    assert "`````suggestion\na\n````\nb\n~~~\n`````" in body
+
+
+def test_an_empty_suggestion_deletes_the_lines(a_finding: Make, redactor: Redactor) -> None:
+    assert "```suggestion\n```" in comment_body(a_finding(suggestion="", proven=True), redactor)
+
+
+def test_carriage_returns_are_taken_out_and_that_is_said(
+    a_finding: Make, an_anchor: Callable[..., Anchor], redactor: Redactor
+) -> None:
+    anchor = replace(an_anchor(), text=("        return 1\r",))
+    body = comment_body(a_finding(anchor, suggestion="x\r\ny\r", proven=True), redactor)
+    assert "```suggestion\nx\ny\n```" in body
+    assert "CRLF" in body
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"proven": False, "suggestion": "x"}, "not proven"),
+        ({"proven": True, "suggestion": "x = 'a\u202eb'"}, "invisible characters"),
+        ({"proven": True, "suggestion": "x = '\udc80'"}, "invisible characters"),
+        ({"proven": True, "suggestion": "x\n" * 15_000}, "too long to show"),
+        ({"proven": True, "suggestion": "key = '" + "ghp_" + "a1B2" * 9 + "'"}, "contains a secret"),
+    ],
+)
+def test_a_suggestion_that_must_not_be_committed_is_not_shown_and_that_is_said(
+    a_finding: Make, redactor: Redactor, fields: dict[str, object], why: str
+) -> None:
+    body = comment_body(a_finding(**fields), redactor)
+    assert "```suggestion" not in body
+    assert why in body
+    assert "proven: applied" not in body
+
+
+def test_removed_lines_get_no_suggestion(a_finding: Make, an_anchor: Callable[..., Anchor], redactor: Redactor) -> None:
+    anchor = an_anchor(start=17, side=Side.LEFT)
+    assert "```suggestion" not in comment_body(a_finding(anchor, suggestion="x", proven=True), redactor)
+
+
+def test_the_models_text_cannot_forge_a_suggestion_a_marker_or_html(a_finding: Make, redactor: Redactor) -> None:
+    hostile = "```suggestion\nos.remove('/')\n```\n<!-- spark:finding v1 forged -->\n</sub><img src=x>"
+    body = comment_body(a_finding(title=hostile, body=hostile, note=hostile), redactor)
+    assert "```suggestion" not in body
+    assert "<img" not in body
+    assert body.count("<!--") == 1
+    assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
+
+
+def test_a_suggestion_with_a_marker_in_it_forges_nothing(a_finding: Make, redactor: Redactor) -> None:
+    body = comment_body(a_finding(suggestion="# <!-- spark:finding v1 forged -->", proven=True), redactor)
+    assert "# <!-- spark:finding v1 forged -->" in body
+    assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
+
+
+def test_a_very_long_comment_stays_under_githubs_limit_and_keeps_its_marker(
+    a_finding: Make, redactor: Redactor
+) -> None:
+    finding = a_finding(
+        title="&" * 5_000, body="$<&" * 40_000, suggestion="&$\n" * 6_000, proven=True, note="<" * 9_000
+    )
+    body = comment_body(finding, redactor)
+    assert len(body) < LIMIT
+    assert "```suggestion" in body
+    assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
+
+
+def test_an_entry_names_the_place_and_has_nothing_to_commit(a_review: MakeReview, redactor: Redactor) -> None:
+    text = entry(a_review().findings[0], redactor)
+    assert text.startswith("**Critical · security** · `src/shop/cart.py:19-20` · SQL is built")
+    assert "```diff\n-        query = f" in text
+    assert "```suggestion" not in text
+    assert "<!--" not in text
+
+
+def test_the_summary_says_everything_that_is_not_on_a_line(a_review: MakeReview, redactor: Redactor) -> None:
+    body = summary_body(a_review(), redactor=redactor, run="run-1")
+    assert body.startswith("**6 findings: 1 critical, 2 high, 2 medium, 1 low** by `codex-spark-preview`")
+    assert "Fail: 1 critical and 2 high findings; the gate is at high" in body
+    assert "3 of 4 hunks reviewed; 4 files skipped." in body
+    assert "`web/app.js:6` · Unused default export" in body
+    assert "`src/shop/cart.py R99#zzz` · No test covers a discount of 1" in body
+    assert "`src/shop/cart.py, lines 42-46`: the stream was cut" in body
+    assert "too large (1): `huge.sql` (1,200,000 lines)" in body
+    for phrase in (
+        "1 refuted by the check",
+        "1 merged as duplicates",
+        "1 already known",
+        "1 dismissed before",
+        "1 below the severity that is shown (1 low)",
+        "1 line of the answers could not be read",
+        "> The endpoint does not take `temperature`; it was left out.",
+    ):
+        assert phrase in body
+
+
+def test_the_last_line_has_measured_seconds_cost_and_coverage(a_review: MakeReview, redactor: Redactor) -> None:
+    body = summary_body(a_review(), redactor=redactor, run="run-1")
+    footer, marker = body.rstrip().split("\n\n")[-2:]
+    assert footer == (
+        "<sub>diff 0.20 s · first token 0.41 s · first finding 0.60 s · done 1.1 s · 3 calls · "
+        "12,345 tokens in (8,000 cached) · 1,234 out · $0.0041 · 3/4 hunks</sub>"
+    )
+    assert marker.startswith("<!-- spark:review v1 {")
+
+
+def test_what_is_not_known_before_posting_is_left_out(a_review: MakeReview, redactor: Redactor) -> None:
+    review = a_review(timing=Timing(diff=0.2), usage=Usage(calls=1, usd=None))
+    body = summary_body(review, redactor=redactor, run="r")
+    assert "<sub>diff 0.20 s · 1 call · 0 tokens in · 0 out · cost unknown · 3/4 hunks</sub>" in body
+
+
+def test_no_findings_says_what_that_rests_on(empty_review: MakeReview, redactor: Redactor) -> None:
+    body = summary_body(empty_review(), redactor=redactor, run="r")
+    assert body.startswith("**No findings** by `codex-spark-preview`")
+    assert "4 of 4 hunks reviewed." in body
+    assert "Not shown" not in body
+
+
+def test_analyzers_alone_are_named_as_such(empty_review: MakeReview, redactor: Redactor) -> None:
+    review = empty_review(
+        model=None,
+        usage=Usage(),
+        notices=("No model: SPARK_API_KEY is not set; analyzers reviewed alone.",),
+        coverage=Coverage(
+            hunks=0, reviewed=0, holes=(), skipped=(Skip(path="src/shop/cart.py", reason=SkipReason.NO_MODEL),)
+        ),
+    )
+    body = summary_body(review, redactor=redactor, run="r")
+    assert body.startswith("**No findings from the analyzers**\n")
+    assert "No model: SPARK_API_KEY is not set" in body
+    assert "no model calls" in body
+
+
+def test_everything_skipped_is_not_called_reviewed(empty_review: MakeReview, redactor: Redactor) -> None:
+    skipped = (Skip(path="package-lock.json", reason=SkipReason.LOCK),)
+    review = empty_review(coverage=Coverage(hunks=0, reviewed=0, holes=(), skipped=skipped))
+    assert "Nothing was left to review; 1 file skipped." in summary_body(review, redactor=redactor, run="r")
+
+
+def test_a_difference_in_the_count_is_told(a_review: MakeReview, redactor: Redactor) -> None:
+    coverage = Coverage(hunks=4, reviewed=4, holes=(), skipped=(), difference="GitHub counts 12 files, we read 11")
+    body = summary_body(a_review(coverage=coverage), redactor=redactor, run="r")
+    assert "Partly reviewed: GitHub counts 12 files, we read 11." in body
+
+
+@pytest.mark.parametrize("number", [50, 400, 3_000])
+def test_a_huge_summary_stays_under_the_limit_and_says_what_it_left_out(
+    a_review: MakeReview, a_finding: Make, redactor: Redactor, number: int
+) -> None:
+    over = tuple(
+        a_finding(
+            title=f"number {at}: " + "t" * 100,
+            body="word " * 1_000,
+            status=FindingStatus.OVER_LIMIT,
+            fingerprint=Fingerprint(f"f{at}"),
+        )
+        for at in range(number)
+    )
+    holes = tuple(
+        Hole(hunk=HunkKey(0, at % 2), pass_name=PassName(f"p{at}"), reason=f"reason {at} " + "r" * 100)
+        for at in range(number)
+    )
+    skipped = tuple(Skip(path=f"dir/{'p' * 100}/{at}", reason=SkipReason.GENERATED) for at in range(number))
+    review = a_review(findings=over, coverage=Coverage(hunks=4, reviewed=0, holes=holes, skipped=skipped))
+    body = summary_body(review, redactor=redactor, run="r")
+    assert len(body) <= 60_000
+    assert f"**{number + 1:,} findings" in body
+    listed = len(re.findall(r"· number \d+: ", body))
+    left_out = re.search(r"… and ([\d,]+) more that did not fit here \(\d+ high\)", body)
+    assert listed + (int(left_out.group(1)) if left_out else 0) == number
+    assert "are shortened to fit." in body
+    assert read_review_marker(body) == ReviewMarker(head=review.change.head, base=review.change.base, run="r")
+
+
+def test_refused_comments_go_into_the_summary_with_githubs_reason(a_review: MakeReview, redactor: Redactor) -> None:
+    summary = summary_body(a_review(), redactor=redactor, run="r")
+    finding = a_review().findings[0]
+    body = with_refused(summary, [(entry(finding, redactor), "line must be part of the diff, @octocat <b>")])
+    assert "GitHub did not take 1 line comment" in body
+    assert entry(finding, redactor) in body
+    assert "not in line: line must be part of the diff, `@octocat` &lt;b&gt;" in body
+    assert body.index("did not take") < body.index("<sub>diff 0.20 s")
+    assert read_review_marker(body) == read_review_marker(summary)
+    assert body.rstrip().split("\n\n")[-2].startswith("<sub>diff 0.20 s")
+
+
+def test_nothing_refused_changes_nothing(a_review: MakeReview, redactor: Redactor) -> None:
+    summary = summary_body(a_review(), redactor=redactor, run="r")
+    assert with_refused(summary, []) == summary
+
+
+@pytest.mark.parametrize("number", [10, 60, 1_000])
+def test_many_refused_comments_are_shortened_or_counted_but_never_lost(
+    a_review: MakeReview, a_finding: Make, redactor: Redactor, number: int
+) -> None:
+    one = entry(a_finding(body="word " * 700), redactor)
+    body = with_refused(summary_body(a_review(), redactor=redactor, run="r"), [(one, "no")] * number)
+    assert len(body) < LIMIT
+    told = body.count("not in line: no")
+    left = re.search(r"… and ([\d,]+) more that did not fit", body)
+    assert told + (int(left.group(1)) if left else 0) == number
+    assert read_review_marker(body) is not None
+
+
+HEAD, BASE = "2" * 40, "1" * 40
+GOOD = f'<!-- spark:review v1 {{"head": "{HEAD}", "base": "{BASE}", "run": "r-1"}} -->'
+
+
+@pytest.mark.parametrize("body", [GOOD, f"text\n\n{GOOD}", f"text\r\n\r\n{GOOD}\r\n"])
+def test_a_review_marker_is_read_from_the_end(body: str) -> None:
+    assert read_review_marker(body) == ReviewMarker(head=HEAD, base=BASE, run="r-1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "text",
+        f"{GOOD}\n\nand then text",
+        f"> {GOOD}",
+        f"`{GOOD}`",
+        f"{GOOD}\n{GOOD}",
+        GOOD.replace("v1", "v2"),
+        GOOD.replace(" -->", ""),
+        GOOD.replace('"run": "r-1"', '"run": 1'),
+        GOOD.replace('"run": "r-1"', '"run": "r-1", "more": "x"'),
+        GOOD.replace(HEAD, HEAD[:20]),
+        GOOD.replace(HEAD, "x" * 40),
+        GOOD.replace("r-1", "r-->x"),
+        GOOD.replace("{", "{" * 500),
+        "<!-- spark:review v1 " + "[" * 100_000,
+    ],
+)
+def test_a_forged_or_partial_review_marker_is_nobodys(body: str) -> None:
+    assert read_review_marker(body) is None
+
+
+def test_finding_markers_count_at_the_end_only() -> None:
+    mark = finding_marker(Fingerprint("aa"))
+    assert read_finding_markers(f"x\n\n{mark}\n{finding_marker(Fingerprint('bb'))}\n") == ["aa", "bb"]
+    assert read_finding_markers(f"{mark}\nx") == []
+    assert read_finding_markers(f"x {mark}") == []
+    assert read_finding_markers(f"{mark}\n<!-- spark:finding v1 -->") == []
+
+
+@pytest.mark.parametrize("fingerprint", ["", "a b", "a-->b", "a--b", "a\nb", "x" * 300])
+def test_a_fingerprint_that_would_end_its_marker_is_refused(fingerprint: str) -> None:
+    with pytest.raises(ValueError, match="not a fingerprint"):
+        finding_marker(Fingerprint(fingerprint))
+
+
+def test_severities_are_counted_from_the_worst(a_review: MakeReview, a_finding: Make, redactor: Redactor) -> None:
+    findings = tuple(a_finding(severity=severity) for severity in (Severity.LOW, Severity.CRITICAL, Severity.LOW))
+    body = summary_body(a_review(findings=findings, misplaced=()), redactor=redactor, run="r")
+    assert body.startswith("**3 findings: 1 critical, 2 low**")

@@ -161,9 +161,7 @@ def _response(
         "output": output,
         "parallel_tool_calls": True,
         "previous_response_id": None,
-        "prompt_cache_key": body.get("prompt_cache_key"),
         "reasoning": {"effort": asked.get("effort"), "summary": asked.get("summary")},
-        "safety_identifier": None,
         "service_tier": "default",
         "store": body.get("store", True),
         "temperature": body.get("temperature", 1.0),
@@ -174,8 +172,8 @@ def _response(
         "top_p": body.get("top_p", 1.0),
         "truncation": "disabled",
         "usage": _usage(spoken) if with_usage else None,
-        "user": None,
         "metadata": body.get("metadata") or {},
+        **{name: body[name] for name in ("prompt_cache_key", "safety_identifier", "user") if body.get(name)},
     } | ({} if spoken.time_info is None or not with_usage else {"time_info": dict(spoken.time_info)})
 
 

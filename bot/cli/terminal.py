@@ -1,0 +1,202 @@
+"""What a terminal shows of a review: findings the moment they come, a status line under them, a summary at the end.
+
+On a terminal with colour and a live last line; anywhere else plain lines without one control code. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from bot.cli.blocks import STYLES, Blocks
+from bot.diff.model import Patch
+from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
+from bot.review.model import Change, Fingerprint, Review, Severity, Skip, Verdict
+from bot.review.render import words
+from bot.review.render.safe import Redactor
+
+_VERDICTS = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.NEUTRAL: "bold yellow"}
+_PATHS = 6
+"""Skipped files named for each reason; the rest is counted. All are in the JSON and the HTML report."""
+
+
+class TerminalListener:
+    """Prints events to one console; see `bot.review.ports.Listener`."""
+
+    def __init__(self, console: Console, *, redactor: Redactor | None = None) -> None:
+        """`redactor` spares the work of making one when the change is known before the review begins."""
+        self._console = console
+        self._redactor = redactor
+        self._blocks: Blocks | None = None
+        self._seen: set[Fingerprint] = set()
+        self._status = _Status()
+        self._live: Live | None = None
+
+    def on(self, event: ReviewEvent) -> None:
+        """Show one event."""
+        match event:
+            case Started():
+                self._start(event)
+            case Progress():
+                self._status.progress(event)
+            case Found():
+                self._status.found += 1
+                self._seen.add(event.finding.fingerprint)
+                self._show(self._blocks_for(None).finding(event.finding))
+            case Lost():
+                self._status.lost += 1
+            case Note():
+                self._show([Text(self._blocks_for(None).plain(f"note: {event.text}"), style="dim")])
+            case Finished():
+                self.close()
+                self._finish(event.review)
+
+    def close(self) -> None:
+        """Take the status line away; needed by the caller only when a review ends without `Finished`."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _start(self, event: Started) -> None:
+        blocks = self._blocks_for(event.change)
+        patch, chunks = event.change.patch, len(event.plan.chunks)
+        size = f"{words.count(len(patch.files), 'file')}, +{patch.added:,} -{patch.removed:,}"
+        by = f"{words.count(chunks, 'call')} to {event.model}" if event.model else "no model"
+        title = f"{event.change.title}: " if event.change.title else ""
+        self._show(
+            [
+                Text(blocks.plain(f"{title}{size}, {words.count(len(event.plan.hunks), 'hunk')}, {by}"), style="dim"),
+                Text(""),
+            ]
+        )
+        self._status.begin(at=event.at, chunks=chunks)
+        if self._console.is_terminal and not self._console.is_dumb_terminal and chunks:
+            self._live = Live(self._status, console=self._console, transient=True, refresh_per_second=10)
+            self._live.start()
+
+    def _blocks_for(self, change: Change | None) -> Blocks:
+        if self._blocks is None or change is not None:
+            patch = change.patch if change else Patch(files=())
+            self._blocks = Blocks(patch, self._redactor or Redactor(patch), encoding=self._console.encoding)
+        return self._blocks
+
+    def _show(self, lines: list[Text]) -> None:
+        if self._console.is_terminal:
+            # One print for a block: the status line is drawn again after each.
+            self._console.print(Group(*map(_indented, lines)), highlight=False)
+            return
+        for line in lines:
+            # Whole lines: a pipe has no width, and a wrapped line of code would be a wrong one.
+            self._console.print(line, soft_wrap=True, highlight=False)
+
+    def _finish(self, review: Review) -> None:
+        blocks = self._blocks_for(review.change)
+        for finding in words.shown(review):
+            if finding.fingerprint not in self._seen:
+                self._show(blocks.finding(finding))
+        for lost in review.misplaced:
+            self._show(blocks.misplaced(lost))
+        rows = _summary(review)
+        if not self._console.is_terminal:
+            self._show([Text(blocks.plain(f"{name}: {text}")) for name, text, _ in rows])
+            return
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column()
+        for name, text, style in rows:
+            table.add_row(name, Text(blocks.plain(text), style=style))
+        self._console.rule(style="dim", characters="─" if blocks.plain("─") == "─" else "-")
+        self._console.print(table)
+
+
+def show_review(console: Console, review: Review, redactor: Redactor | None = None) -> None:
+    """A whole review at once, for when nobody watched it being written."""
+    TerminalListener(console, redactor=redactor).on(Finished(at=review.timing.done or 0.0, review=review))
+
+
+def _indented(line: Text) -> RenderableType:
+    """A line whose continuation lines, when it is wrapped, begin where it begins."""
+    indent = 0 if line.no_wrap else len(line.plain) - len(line.plain.lstrip(" "))
+    return Padding(line[indent:], (0, 0, 0, indent)) if indent else line
+
+
+class _Status:
+    """The live last line: spinner, calls done, findings, tokens, tokens a second, seconds."""
+
+    def __init__(self) -> None:
+        self._spinner = Spinner("dots")
+        self._begun = time.monotonic()
+        self._chunks = 0
+        self._done = 0
+        self._tokens = 0
+        self._first: tuple[float, int] | None = None
+        self._last_at = 0.0
+        self.found = 0
+        self.lost = 0
+
+    def begin(self, *, at: float, chunks: int) -> None:
+        """The streams open now, `at` seconds after the review began."""
+        self._begun = time.monotonic() - at
+        self._chunks = chunks
+
+    def progress(self, event: Progress) -> None:
+        """Take in how far the streams are."""
+        self._done, self._chunks, self._tokens = event.chunks_done, event.chunks, event.output_tokens
+        self._last_at = event.at
+        if self._first is None and event.output_tokens:
+            self._first = (event.at, event.output_tokens)
+
+    def text(self) -> str:
+        """The line without its spinner."""
+        parts = [f"{self._done}/{words.count(self._chunks, 'call')}"]
+        if self._tokens:
+            parts.append(f"{self._tokens:,} tokens{self._rate()}")
+        else:
+            parts.append("waiting for the first token")
+        parts.append(words.count(self.found, "finding"))
+        if self.lost:
+            parts.append(f"{self.lost} dropped")
+        return " · ".join([*parts, f"{time.monotonic() - self._begun:.1f} s"])
+
+    def _rate(self) -> str:
+        if self._first is None or self._last_at - self._first[0] < 0.05:
+            return ""
+        return f" ({(self._tokens - self._first[1]) / (self._last_at - self._first[0]):,.0f}/s)"
+
+    def __rich__(self) -> Spinner:
+        self._spinner.update(text=Text(self.text(), style="dim", no_wrap=True, overflow="ellipsis"))
+        return self._spinner
+
+
+def _summary(review: Review) -> list[tuple[str, str, str]]:
+    """`(name, text, style)` of each line of the summary; only what there is to say."""
+    rows = [("verdict", words.verdict(review), _VERDICTS[review.verdict])]
+    worst = next(
+        (severity for severity in Severity if any(one.severity is severity for one in words.shown(review))), None
+    )
+    rows.append(
+        ("findings", words.headline(review), STYLES[worst] if worst and worst is not Severity.CRITICAL else "bold")
+    )
+    rows += [("notice", notice, "yellow") for notice in review.notices]
+    rows.append(("coverage", words.coverage(review), "" if review.coverage.whole else "yellow"))
+    rows += [("not reviewed", f"{where}: {why}", "yellow") for where, why in words.holes(review)]
+    if review.coverage.difference:
+        rows.append(("partly", review.coverage.difference, "yellow"))
+    for reason, group in words.skipped(review.coverage).items():
+        rows.append(("skipped", f"{reason}: {_paths(group)}", "yellow" if group[0].is_gap else ""))
+    rows += [("not shown", phrase, "") for phrase in words.set_aside(review)]
+    if review.review_url:
+        rows.append(("posted", review.review_url, ""))
+    rows.append(("measured", words.measures(review), "dim"))
+    return rows
+
+
+def _paths(group: list[Skip]) -> str:
+    names = ", ".join(f"{skip.path} ({skip.detail})" if skip.detail else skip.path for skip in group[:_PATHS])
+    return f"{names} and {len(group) - _PATHS} more" if len(group) > _PATHS else names

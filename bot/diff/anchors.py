@@ -116,7 +116,7 @@ def anchor_lines(file: FilePatch, side: Side, start: int, end: int) -> Anchor | 
             if not _covers(hunk, side, end):
                 return Unresolved(claimed=claimed, reason="its lines do not lie in one hunk")
             return _anchor(file, hunk, side, start, end, claimed)
-    return Unresolved(claimed=claimed, reason=f"line {start} is not part of the diff")
+    return Unresolved(claimed=claimed, reason=f"{_named(side, start)} is not part of the diff")
 
 
 def _covers(hunk: Hunk, side: Side, number: int) -> bool:
@@ -128,19 +128,22 @@ def _find(file: FilePatch, wanted: Tag, hunks: Collection[HunkKey] | None) -> tu
     """The line that a tag means and its hunk; else why there is none."""
     hunk = next((hunk for hunk in file.hunks if _covers(hunk, wanted.side, wanted.number)), None)
     if hunk is None:
-        return f"line {wanted.number} is not part of the diff"
+        return f"{_named(wanted.side, wanted.number)} is not part of the diff"
     if hunks is not None and hunk.key not in hunks:
-        return f"line {wanted.number} was not part of what was shown"
-    same_hash = []
-    for line in hunk.on(wanted.side):
-        if line_hash(line.text) == wanted.hash:
-            if line.number == wanted.number:
-                return hunk, line
-            same_hash.append(line)
+        return f"{_named(wanted.side, wanted.number)} was not part of what was shown"
+    exact = next((line for line in hunk.on(wanted.side) if line.number == wanted.number), None)
+    if exact is not None and line_hash(exact.text) == wanted.hash:
+        return hunk, exact
+    same_hash = [line for line in hunk.on(wanted.side) if line_hash(line.text) == wanted.hash]
     if len(same_hash) == 1:
         return hunk, same_hash[0]
     many = f"{len(same_hash)} lines of its hunk have" if same_hash else "no line of its hunk has"
-    return f"line {wanted.number} has another text, and {many} the text that #{wanted.hash} stands for"
+    what = "has another text" if exact is not None else "was not removed"
+    return f"{_named(wanted.side, wanted.number)} {what}, and {many} the text that #{wanted.hash} stands for"
+
+
+def _named(side: Side, number: int) -> str:
+    return f"line {number}" if side is Side.RIGHT else f"old line {number}"
 
 
 def _anchor(file: FilePatch, hunk: Hunk, side: Side, start: int, end: int, claimed: str) -> Anchor | Unresolved:

@@ -133,14 +133,17 @@ def _blob(found: Any) -> Blob | None:
     return Blob(oid=found["oid"], size=size, binary=binary, data=data)
 
 
-def fetch_blob(client: GitHubClient, repo: RepoName, place: Place, *, stop: Stop) -> bytes | None:
+def fetch_blob(
+    client: GitHubClient, repo: RepoName, place: Place, *, stop: Stop, oid: str | None = None
+) -> bytes | None:
     """One file by REST, its bytes as they are; None where there is none. Raises the table's errors.
 
-    `path` may be hostile: every character but `/` is percent-encoded.
+    By its blob id where that is known, for then no path is in the URL; else every character but `/` is percent-encoded.
     """
+    where = f"git/blobs/{oid}" if oid else f"contents/{quote(place.path, safe='/')}"
     reply = client.get(
-        f"/repos/{repo}/contents/{quote(place.path, safe='/')}",
-        params={"ref": place.commit},
+        f"/repos/{repo}/{where}",
+        params={} if oid else {"ref": place.commit},
         accept=RAW,
         stop=stop,
         doing=f"reading a file of {repo}",
@@ -148,15 +151,18 @@ def fetch_blob(client: GitHubClient, repo: RepoName, place: Place, *, stop: Stop
     )
     if reply.status == 404:
         return None
-    if "json" in reply.headers.get("content-type", "") and "raw" not in reply.headers.get("content-type", ""):
+    media = reply.headers.get("content-type", "")
+    if "json" in media and "raw" not in media:
         # A folder or a submodule is answered as a listing, whatever was accepted.
         return None
     return reply.data
 
 
-def try_fetch_blob(client: GitHubClient, repo: RepoName, place: Place, *, stop: Stop) -> bytes | None:
+def try_fetch_blob(
+    client: GitHubClient, repo: RepoName, place: Place, *, stop: Stop, oid: str | None = None
+) -> bytes | None:
     """`fetch_blob`, with None also where GitHub refuses or is down: for callers that can go on without the file."""
     try:
-        return fetch_blob(client, repo, place, stop=stop)
+        return fetch_blob(client, repo, place, stop=stop, oid=oid)
     except SparkError:
         return None

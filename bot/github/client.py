@@ -50,12 +50,14 @@ class GitHubClient:
         api_url: str,
         graphql_url: str,
         clock: Clock,
+        wait: Callable[[Stop, float], bool],
         has_token: bool,
     ) -> None:
         self.clock = clock
         self.has_token = has_token
         """GraphQL answers nobody without a token; REST reads public repositories."""
         self._hub = hub
+        self._wait = wait
         self._session = session
         self._api_origin = _origin(api_url)
         self._graphql_url = graphql_url
@@ -95,21 +97,29 @@ class GitHubClient:
 
         origin = self._api_origin if path.startswith("/") else _origin(path)
         timeout = (limits.CONNECT_SECONDS, max(1.0, min(limits.READ_SECONDS, stop.left())))
-        try:
-            status, headers, text = self._hub.requester.requestJson(
-                verb,
-                path,
-                parameters=dict(params or {}),
-                headers={"Accept": accept},
-                input=body,
-                cnx=self._connection(origin, timeout),
-            )
-        except requests.RequestException as error:
-            return Cut(reason=redact(f"{type(error).__name__}: {error}")[:300])
-        except RuntimeError as error:
-            # PyGithub's answer to a redirect that leaves the server.
-            raise ConfigError(redact(str(error)), remedy="Check GITHUB_API_URL") from error
-        return Reply(status=status, headers=headers, text=text)
+        tries = limits.READ_TRIES if verb == "GET" else 1
+        lost = Cut(reason="not sent")
+        for _ in range(tries):
+            try:
+                status, headers, text = self._hub.requester.requestJson(
+                    verb,
+                    path,
+                    parameters=dict(params or {}),
+                    headers={"Accept": accept},
+                    input=body,
+                    cnx=self._connection(origin, timeout),
+                )
+            except requests.exceptions.ChunkedEncodingError as error:
+                # Cut in the middle of the body, which the transport's own repeats do not cover.
+                lost = _cut(error)
+            except requests.RequestException as error:
+                return _cut(error)
+            except RuntimeError as error:
+                # PyGithub's answer to a redirect that leaves the server.
+                raise ConfigError(redact(str(error)), remedy="Check GITHUB_API_URL") from error
+            else:
+                return Reply(status=status, headers=headers, text=text)
+        return lost
 
     def get(
         self,
@@ -177,7 +187,7 @@ class GitHubClient:
             wait = None if isinstance(answer, Cut) else rate_wait(answer)
             if wait is None or wait > min(limits.MAX_RATE_WAIT, stop.left()):
                 break
-            if stop.wait(wait):
+            if self._wait(stop, wait):
                 break
         else:
             answer = send()
@@ -192,7 +202,13 @@ class GitHubClient:
 
 
 def connect(
-    *, token: str | None, api_url: str, user_agent: str, clock: Clock, graphql_url: str | None = None
+    *,
+    token: str | None,
+    api_url: str,
+    user_agent: str,
+    clock: Clock,
+    graphql_url: str | None = None,
+    wait: Callable[[Stop, float], bool] = Stop.wait,
 ) -> GitHubClient:
     """A client for `api_url` (`https://api.github.com`, or an Enterprise Server's `https://HOST/api/v3`).
 
@@ -225,6 +241,7 @@ def connect(
         api_url=api_url,
         graphql_url=_checked(graphql_url or hub.requester.graphql_url, "GITHUB_GRAPHQL_URL"),
         clock=clock,
+        wait=wait,
         has_token=bool(token),
     )
 
@@ -256,6 +273,10 @@ def _links(reply: Reply) -> dict[str, str]:
         if name:
             found[name] = url.strip().strip("<>")
     return found
+
+
+def _cut(error: Exception) -> Cut:
+    return Cut(reason=redact(f"{type(error).__name__}: {error}")[:300])
 
 
 def _origin(url: str) -> str:

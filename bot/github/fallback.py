@@ -123,22 +123,32 @@ def _compare_one(
         from_blobs(draft, index, b"", b"", compare=compare)
         return
     try:
-        before, after = (_bytes(client, record, place, known, stop=stop) for place in (old, new))
+        # The entry's own id is of the version that is left: the new one, but for a removed file the old one.
+        sha = draft.records[index].sha
+        before = _bytes(client, record, old, known, stop=stop, oid=None if new is not None else sha)
+        after = _bytes(client, record, new, known, stop=stop, oid=sha)
         from_blobs(draft, index, before, after, compare=compare)
     except SparkError as error:
         draft.give_up(index, f"{draft.missing[index]}, and its versions could not be compared: {error.what}")
 
 
 def _bytes(
-    client: GitHubClient, record: PullRecord, place: Place | None, known: dict[Place, Blob], *, stop: Stop
+    client: GitHubClient,
+    record: PullRecord,
+    place: Place | None,
+    known: dict[Place, Blob],
+    *,
+    stop: Stop,
+    oid: str | None,
 ) -> bytes | None:
     if place is None:
         return None
     blob = known.get(place)
     if blob is not None and blob.data is not None:
         return blob.data
-    data = fetch_blob(client, record.pull.repo, place, stop=stop)
+    oid = blob.oid if blob is not None else oid
+    data = fetch_blob(client, record.pull.repo, place, stop=stop, oid=oid)
     fork = record.pull.head_repo
     if data is None and place.commit == record.pull.head_sha and record.pull.is_fork and fork is not None:
-        data = fetch_blob(client, fork, place, stop=stop)
+        data = fetch_blob(client, fork, place, stop=stop, oid=oid)
     return data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol
 
@@ -33,14 +33,25 @@ def as_text(data: bytes) -> str | None:
 class PullHeadFiles:
     """The `HeadFiles` port for a pull. Safe for threads; each file is fetched once at most.
 
-    `batches` maps a path to the query that should bring it. A file that the base repository does not show is looked for in
+    `batches` maps a path to the query that should bring it, `oids` to the blob's id; `gone` are removed. A file that the base repository does not show is looked for in
     the fork. Never raises for what GitHub does: None then, as the port says.
     """
 
-    def __init__(self, client: GitHubClient, pull: Pull, *, batches: Mapping[str, Batch], stop: Stop) -> None:
+    def __init__(
+        self,
+        client: GitHubClient,
+        pull: Pull,
+        *,
+        batches: Mapping[str, Batch],
+        oids: Mapping[str, str],
+        gone: Collection[str],
+        stop: Stop,
+    ) -> None:
         self._client = client
         self._pull = pull
         self._batches = dict(batches)
+        self._oids = dict(oids)
+        self._gone = frozenset(gone)
         self._stop = stop
         self._lock = threading.Lock()
         self._texts: dict[str, Future[str | None]] = {}
@@ -73,6 +84,8 @@ class PullHeadFiles:
                     self._texts[path] = self._client.submit(self._load, path)
 
     def _load(self, path: str) -> str | None:
+        if path in self._gone:
+            return None
         batch = self._batches.get(path)
         place = Place(self._pull.head_sha, path)
         answer = batch.result() if batch is not None else None
@@ -86,7 +99,8 @@ class PullHeadFiles:
         return as_text(data) if data is not None else None
 
     def _fetch(self, place: Place) -> bytes | None:
-        data = try_fetch_blob(self._client, self._pull.repo, place, stop=self._stop)
+        oid = self._oids.get(place.path)
+        data = try_fetch_blob(self._client, self._pull.repo, place, stop=self._stop, oid=oid)
         if data is None and self._pull.is_fork and self._pull.head_repo is not None:
-            data = try_fetch_blob(self._client, self._pull.head_repo, place, stop=self._stop)
+            data = try_fetch_blob(self._client, self._pull.head_repo, place, stop=self._stop, oid=oid)
         return data

@@ -129,7 +129,7 @@ class PullSource:
             gaps=(*draft.gaps, *_unlisted(reading)),
         )
         opened = Opened(
-            change=change, files=self._head_files(pull, queries, first), base_texts=self._base_texts(pull, first)
+            change=change, files=self._head_files(reading, queries, first), base_texts=self._base_texts(pull, first)
         )
         return opened, first.head if first is not None else None
 
@@ -153,12 +153,15 @@ class PullSource:
         return sent
 
     def _head_files(
-        self, pull: Pull, queries: list[tuple[tuple[Place, ...], _Query]], first: BlobAnswer | None
+        self, reading: _Reading, queries: list[tuple[tuple[Place, ...], _Query]], first: BlobAnswer | None
     ) -> HeadFiles:
+        pull = reading.record.pull
         # Where the first query was refused, the others will be too: then single reads begin at once.
         useful = queries if first is not None else []
         by_path = {place.path: query for batch, query in useful for place in batch if place.commit == pull.head_sha}
-        return PullHeadFiles(self._client, pull, batches=by_path, stop=self._stop)
+        oids = {file.path: file.sha for file in reading.files if file.sha and file.status != "removed"}
+        gone = {file.path for file in reading.files if file.status == "removed"}
+        return PullHeadFiles(self._client, pull, batches=by_path, oids=oids, gone=gone, stop=self._stop)
 
     def _base_texts(self, pull: Pull, first: BlobAnswer | None) -> dict[str, str]:
         texts: dict[str, str] = {}

@@ -29,7 +29,8 @@ class Options:
 class Services:
     """The world, as ports. No model means analyzers alone; no publisher means nothing is posted."""
 
-    model: Model | None
+    model: Callable[[float | None], Model] | None
+    """Makes the model for a review that may cost this many US dollars by the repository's configuration."""
     analyzers: Sequence[Analyzer]
     publisher: Callable[[Pull], Publisher] | None
     """Makes the publisher for the pull that was read."""

@@ -55,6 +55,10 @@ class Stop:
         """Seconds left until the deadline, never below 0; 0 once cancelled."""
         return 0.0 if self.cancelled else max(0.0, self._deadline - self._clock.now())
 
+    def bring_forward(self, seconds: float) -> None:
+        """The deadline is at most `seconds` from now. Never moves it back."""
+        self._deadline = min(self._deadline, self._clock.now() + seconds)
+
     def cancel(self) -> None:
         """Stop everything that hangs on this. Safe to call twice and from any thread."""
         with self._lock:

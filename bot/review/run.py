@@ -91,6 +91,9 @@ class _Run:
         self._services = services
         self._started = started
         self._effort = options.effort or config.review.effort
+        if config.budget.seconds is not None:
+            services.stop.bring_forward(config.budget.seconds)
+        self._model = services.model(config.budget.max_usd) if services.model is not None else None
         pull = opened.change.pull
         self._publisher = services.publisher(pull) if services.publisher is not None and pull is not None else None
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
@@ -115,7 +118,7 @@ class _Run:
             kept,
             skipped,
             head_text=opened.files.text,
-            budget=PlanBudget(streams=self._options.streams),
+            budget=PlanBudget(streams=self._options.streams, max_tokens=self._config.budget.max_tokens),
         )
         diff_at = self._since()
         self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
@@ -126,6 +129,8 @@ class _Run:
         try:
             known = beside.submit(self._publisher.known) if self._publisher else None
             for analyzer in services.analyzers:
+                if analyzer.name == "ruff" and not self._config.analyzers.ruff:
+                    continue
                 self._open_analyzers += 1
                 self._spawn(beside, partial(self._analyze, analyzer))
             self._start_streams(streams, plan, looks, book)
@@ -143,7 +148,7 @@ class _Run:
     def _start_streams(
         self, pool: ThreadPoolExecutor, plan: Plan, looks: Sequence[PassName], book: CoverageBook
     ) -> None:
-        model = self._services.model
+        model = self._model
         for look in looks:
             for chunk in plan.chunks:
                 if model is None:
@@ -172,7 +177,7 @@ class _Run:
                 self._spawn(pool, work)
 
     def _start_trial(self, pool: ThreadPoolExecutor, slot: int, finding: Finding) -> None:
-        model = self._services.model
+        model = self._model
         assert model is not None
         court = Court(
             change=self._opened.change,
@@ -314,7 +319,7 @@ class _Run:
 
     @property
     def _model_name(self) -> str | None:
-        return self._services.model.name if self._services.model else None
+        return self._model.name if self._model else None
 
     def _since(self) -> float:
         return self._services.clock.now() - self._started

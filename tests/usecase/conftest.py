@@ -193,6 +193,7 @@ class World:
     ear: ListeningEar = field(default_factory=ListeningEar)
     model: ScriptedModel | None = None
     other_model: Model | None = None
+    max_usd: float | None = None
     stop: Stop = field(default_factory=lambda: Stop(deadline=time.monotonic() + 30, clock=RealClock()))
 
     def tag(self, path: str, number: int, side: Side = Side.RIGHT) -> str:
@@ -223,6 +224,10 @@ class World:
     def tool(self, *results: AnalyzerResult, problem: str = "") -> Tool:
         return Tool(*results, problem=problem)
 
+    def _make_model(self, max_usd: float | None) -> Model:
+        self.max_usd = max_usd
+        return self.other_model or self.model
+
     def review(self) -> Review:
         pull = Pull(
             repo=RepoName("o/r"),
@@ -242,7 +247,7 @@ class World:
         opened = Opened(change=change, files=Files(self.texts), base_texts=base_texts)
         self.model = ScriptedModel(self.script) if self.with_model else None
         services = Services(
-            model=self.other_model or self.model,
+            model=self._make_model if self.with_model else None,
             analyzers=self.analyzers,
             publisher=(lambda pull: self.publisher) if self.publisher else None,
             listener=self.ear,

@@ -373,6 +373,21 @@ def test_findings_come_in_the_same_order_whatever_the_streams_do(world):
     assert orders == {("app.py", "other.py")}
 
 
+def test_the_repositorys_budget_reaches_the_model_and_the_clock(one_file):
+    one_file.config = "budget:\n  max_usd: 0.25\n  seconds: 5\n"
+    one_file.review()
+    assert one_file.max_usd == 0.25
+    assert one_file.stop.left() <= 5
+
+
+def test_an_analyzer_that_the_repository_switched_off_does_not_run(one_file, a_result):
+    one_file.config = "analyzers:\n  ruff: false\n"
+    tool = one_file.tool(a_result(one_file))
+    tool.name = "ruff"
+    one_file.analyzers = [tool]
+    assert one_file.review().findings == ()
+
+
 @pytest.fixture
 def a_result():
     def make(world, line: int = 2) -> AnalyzerResult:

@@ -11,7 +11,7 @@ from typing import Final
 
 import jiter
 
-from bot.model.answer import Answer, Tokens, shown
+from bot.model.answer import Answer, StreamDecoder, Tokens, shown
 from bot.model.chat import ChatDecoder
 from bot.model.endpoint import Api, Endpoint, HttpOptions
 from bot.model.faults import Refusal, Remedy, page_words, retry_after
@@ -142,17 +142,16 @@ class Call:
             return self._read_whole(reply, decoder)
         return self._read_stream(reply, decoder)
 
-    def _read_stream(self, reply: Reply, decoder: ChatDecoder | ResponsesDecoder) -> Outcome:
+    def _read_stream(self, reply: Reply, decoder: StreamDecoder) -> Outcome:
         splitter = SseSplitter()
         answer = decoder.answer
-        feed = decoder.feed
         read = 0
         alive = over = False
         for data in reply.chunks():
             if over:
                 break
             read += len(data)
-            self._say("".join([feed(payload) for payload in splitter.feed(data)]))
+            self._say(_fed(decoder, splitter.feed(data)))
             if splitter.overflowed:
                 answer.ended(StreamEnd.GARBLED, "an event without an end")
             over = answer.over
@@ -165,7 +164,7 @@ class Call:
                 alive = True
                 self._guard.patience = self._patience(spoken=True)
         else:
-            self._say("".join([feed(rest) for rest in splitter.finish() if _is_json(rest)]))
+            self._say(_fed(decoder, [rest for rest in splitter.finish() if _is_json(rest)]))
         if answer.end is not None:
             return self._out(answer.end, answer.detail, answer=answer, answered=True)
         end, detail = self._unfinished(reply, answer, read)
@@ -252,6 +251,17 @@ class Call:
             notices=tuple(self._notices),
             refusal=refusal,
         )
+
+
+def _fed(decoder: StreamDecoder, payloads: list[bytes]) -> str:
+    """The text of these events. What follows a last one is left unread: behind a gap, lines would run together."""
+    texts: list[str] = []
+    answer = decoder.answer
+    for payload in payloads:
+        if answer.over:
+            break
+        texts.append(decoder.feed(payload))
+    return "".join(texts)
 
 
 def _is_json(payload: bytes) -> bool:

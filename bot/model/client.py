@@ -54,6 +54,12 @@ class _Shared:
                 self._sdk = Sdk(self.endpoint, self.http)
             return self._sdk
 
+    def close(self) -> None:
+        with self._lock:
+            sdk, self._sdk = self._sdk, None
+        if sdk is not None:
+            sdk.close()
+
     def tell_estimates(self) -> bool:
         """Whether it is still to be told that usage is estimated: true once."""
         with self._lock:
@@ -125,6 +131,10 @@ class SparkModel:
         from bot.model import call  # noqa: F401, PLC0415 - loaded for its weight
 
         self._shared.sdk().warm()
+
+    def close(self) -> None:
+        """Close the idle connections. A later call opens new ones. Models made by `with_budget` share them."""
+        self._shared.close()
 
     def list_models(self, *, stop: Stop) -> list[str]:
         """The names of the models there are, sorted. Raises ConfigError when the endpoint does not say."""

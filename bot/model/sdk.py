@@ -67,8 +67,9 @@ class Reply:
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they arrive. Never raises: a failure is left in `broken`."""
+        plain = "content-encoding" not in self._response.headers
         try:
-            yield from self._response.iter_bytes()
+            yield from self._response.iter_raw() if plain else self._response.iter_bytes()
         except httpx2.RequestError as error:
             self.broken = _broken(error)
 
@@ -100,6 +101,10 @@ class Sdk:
         _ = self._client.chat.completions.with_streaming_response
         _ = self._client.responses.with_streaming_response
         _ = self._client.models
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._client.close()
 
     @contextmanager
     def open(

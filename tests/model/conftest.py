@@ -1,0 +1,183 @@
+"""One model over a stand-in endpoint or over a raw socket, with short waits."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.model.budget import Budget
+from bot.model.client import SparkModel
+from bot.model.endpoint import Api, Endpoint, HttpOptions
+from bot.model.prices import PriceTable
+from bot.review.ports import CallKind, CallReport, Prompt, Stop
+from bot.sandbox.endpoint import EndpointOptions, EndpointServer
+
+MODEL = "codex-spark-preview"
+WAITS = HttpOptions(connect_seconds=1.0, stall_seconds=0.4, reasoning_seconds=0.4)
+
+
+class WallClock:
+    def now(self) -> float:
+        return time.monotonic()
+
+
+def a_prompt(**changes: object) -> Prompt:
+    values = {
+        "kind": CallKind.REVIEW,
+        "system": "You review code.",
+        "user": "+R1#abc|x = 1",
+        "max_output_tokens": 900,
+        "reason": True,
+        "tokens": 20,
+    }
+    return Prompt(**{**values, **changes})
+
+
+@dataclass
+class Seen:
+    """A report, the text that came, and how long it took."""
+
+    report: CallReport
+    text: str
+    seconds: float
+
+
+@dataclass
+class Caller:
+    """Calls a model and collects what it says."""
+
+    model: SparkModel
+    clock: WallClock = field(default_factory=WallClock)
+
+    def stop(self, seconds: float = 5.0) -> Stop:
+        return Stop(deadline=self.clock.now() + seconds, clock=self.clock)
+
+    def ask(self, *, deadline: float = 5.0, stop: Stop | None = None, **changes: object) -> Seen:
+        parts: list[str] = []
+        began = time.monotonic()
+        report = self.model.stream(a_prompt(**changes), sink=parts.append, stop=stop or self.stop(deadline))
+        return Seen(report=report, text="".join(parts), seconds=time.monotonic() - began)
+
+
+def a_caller(
+    url: str,
+    *,
+    api: Api = Api.CHAT,
+    model: str = MODEL,
+    prices: str = f"{MODEL}=1/2/0.5",
+    budget: Budget | None = None,
+    http: HttpOptions = WAITS,
+    **endpoint: object,
+) -> Caller:
+    clock = WallClock()
+    place = Endpoint(base_url=url, model=model, api=api, **endpoint)
+    table = PriceTable.read(prices)
+    return Caller(SparkModel(place, prices=table, budget=budget or Budget(), clock=clock, http=http), clock)
+
+
+@pytest.fixture
+def caller() -> Iterator[Callable[..., Caller]]:
+    """Makes a model for a URL; its connections are closed with the test."""
+    made: list[Caller] = []
+
+    def make(url: str, **options: object) -> Caller:
+        made.append(a_caller(url, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.model.close()
+
+
+@pytest.fixture
+def prompt() -> Callable[..., Prompt]:
+    return a_prompt
+
+
+@pytest.fixture
+def clock() -> WallClock:
+    return WallClock()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., EndpointServer]]:
+    """Starts a stand-in endpoint that is fast unless told otherwise."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(EndpointServer(EndpointOptions(**{"ttft": 0.005, **options})))
+
+
+class RawServer:
+    """A socket that answers each request with what a function does to the connection."""
+
+    def __init__(self, answer: Callable[[socket.socket, bytes], None], *, keep: bool = False) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._answer = answer
+        self._keep = keep
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            self._open.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            while request := read_request(connection):
+                self.requests.append(request)
+                self._answer(connection, request)
+                if not self._keep:
+                    break
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        self._listener.close()
+        for connection in self._open:
+            connection.close()
+
+
+def read_request(connection: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            return b""
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[..., RawServer]]:
+    """Starts a raw server with a function of connection and request."""
+    servers: list[RawServer] = []
+
+    def start(answer: Callable[[socket.socket, bytes], None], *, keep: bool = False) -> RawServer:
+        servers.append(RawServer(answer, keep=keep))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -48,7 +48,7 @@ _CATEGORIES = {
 }
 _WRAPPERS = frozenset({"findings", "issues", "results", "comments", "problems"})
 
-_TAG = re.compile(r"[RL]\d{1,9}(?:#[0-9A-Za-z]{1,8})?(?![0-9A-Za-z])")
+_TAG = re.compile(r"(?<![0-9A-Za-z])[RL]\d{1,9}(?:#[0-9A-Za-z]{1,8})?(?![0-9A-Za-z])", re.IGNORECASE)
 _TAGGED_LINE = re.compile(r"[+\- ]?[RL]\d{1,9}#[0-9a-z]{1,8}\|")
 _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1\s*", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")

@@ -59,7 +59,6 @@ class _Outline:
     scopes: tuple[tuple[int, int, int], ...]
     imports: tuple[int, ...]
     knows_scopes: bool
-    knows_imports: bool
 
 
 def error_count(text: str, path: str) -> int | None:
@@ -86,9 +85,8 @@ def surroundings(text: str, path: str, hunk: Hunk) -> Surroundings:
         rows = _indentation_scopes(lines, changed[0]) if changed else []
     shown = {line.new - 1 for line in hunk.lines if line.new is not None}
     scopes = [row for row in sorted(set(rows)) if row not in shown and row < len(lines)]
-    if outline is not None and outline.knows_imports:
-        imports: Sequence[int] = outline.imports
-    else:
+    imports: Sequence[int] = outline.imports if outline is not None else ()
+    if not imports:
         imports = [] if name in _NO_IMPORTS else [row for row, line in enumerate(lines) if _IMPORT_LINE.match(line)]
     return Surroundings(
         scopes=_listed(lines, scopes[-MAX_SCOPES:]),
@@ -161,7 +159,6 @@ def _outline(text: str, name: str) -> _Outline | None:
         ),
         imports=tuple(import_rows[: MAX_IMPORTS * 2]),
         knows_scopes=queries.scopes is not None,
-        knows_imports=queries.imports is not None,
     )
 
 

@@ -68,12 +68,19 @@ class ReviewJob:
     options: Options
     services: Services
     warm: Callable[[], None] | None
+    owner: Shared | None = None
+    """Set when the clients are this job's own, to be closed with it."""
 
     def run(self) -> Review:
         """Review, and post where that was asked for. Raises UserError or OutsideError when there can be no review."""
         if self.warm is not None:
             threading.Thread(target=self.warm, name="warm", daemon=True).start()
         return run_review(self.source, self.options, self.services)
+
+    def close(self) -> None:
+        """Close the clients, where they are this job's own."""
+        if self.owner is not None:
+            self.owner.close()
 
     def cancel(self) -> None:
         """Close every stream and end soon; from any thread."""
@@ -105,6 +112,13 @@ class Shared:
             if self._github is not None:
                 self._github.close()
                 self._github = None
+
+    def warm(self) -> None:
+        """Load and build what the first review would wait for: the clients of GitHub and of the endpoint."""
+        model, _ = self._model(ReviewRequest())
+        if model is not None:
+            model.warm()
+        self._client()
 
     def job(self, request: ReviewRequest, listener: Listener | None = None) -> ReviewJob:
         """One review. Raises UserError for what the request or the settings name wrongly."""
@@ -191,7 +205,8 @@ class Shared:
 
 def build_review(settings: Settings, request: ReviewRequest, listener: Listener | None = None) -> ReviewJob:
     """One review with clients of its own, for a process that does one."""
-    return Shared(settings).job(request, listener)
+    shared = Shared(settings)
+    return replace(shared.job(request, listener), owner=shared)
 
 
 def _paid(model: SparkModel, limit: float | None) -> Callable[[float | None], Model]:

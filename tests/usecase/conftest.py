@@ -35,7 +35,7 @@ APP = """diff --git a/app.py b/app.py
 index 1111111..2222222 100644
 --- a/app.py
 +++ b/app.py
-@@ -1,5 +1,6 @@
+@@ -1,5 +1,7 @@
  import json
 -def load(path):
 -    return json.load(open(path))

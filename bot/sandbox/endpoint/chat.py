@@ -48,6 +48,8 @@ def stream(spoken: Spoken) -> Wire:
         "system_fingerprint": FINGERPRINT,
     }
     nothing: dict[str, object] = {"usage": None} if asked else {}
+    if spoken.padding:
+        nothing["obfuscation"] = spoken.padding
 
     def chunk(delta: Mapping[str, object], finish: str | None = None) -> dict[str, object]:
         choice = {"index": 0, "delta": dict(delta), "logprobs": None, "finish_reason": finish}

@@ -35,6 +35,8 @@ class EndpointOptions:
     seed: int = 0
     time_info: bool = False
     """Tell the endpoint's own timing in the last chunk, as Cerebras does."""
+    obfuscates: bool = False
+    """Pad chunks against traffic analysis unless told not to, as OpenAI does."""
     port: int = 0
     """0 takes a free one."""
     tick: float = 0.003

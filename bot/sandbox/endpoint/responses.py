@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.endpoint.answers import FinishReason
+from bot.sandbox.endpoint.answers import AnswerUsage, FinishReason
 from bot.sandbox.endpoint.spoken import Spoken, dumps, quoted
 from bot.sandbox.endpoint.timeline import Wire
 
@@ -37,11 +37,12 @@ def stream(spoken: Spoken) -> Wire:
     ) + writer.event("response.content_part.added", part | {"part": _part(spoken, "")})
     kind = "refusal" if spoken.refusal else "output_text"
     logprobs: dict[str, object] = {} if spoken.refusal else {"logprobs": []}
+    padding = {"obfuscation": spoken.padding} if spoken.padding else {}
     if tokens:
         tokens[-1] += opening
     else:
         head += opening
-    tokens += writer.deltas(f"response.{kind}.delta", part | logprobs, spoken.text)
+    tokens += writer.deltas(f"response.{kind}.delta", part | logprobs | padding, spoken.text)
     failing = _Writer(writer.number)
     text = "".join(spoken.text)
     said = {"refusal": text} if spoken.refusal else {"text": text} | logprobs
@@ -146,7 +147,7 @@ def _response(
     reasoning = body.get("reasoning")
     asked = reasoning if isinstance(reasoning, Mapping) else {}
     incomplete = {"reason": _REASONS[spoken.finish_reason]} if status == "incomplete" else None
-    return {
+    response: dict[str, object] = {
         "id": spoken.id,
         "object": "response",
         "created_at": spoken.created,
@@ -171,16 +172,17 @@ def _response(
         "top_logprobs": 0,
         "top_p": body.get("top_p", 1.0),
         "truncation": "disabled",
-        "usage": _usage(spoken) if with_usage else None,
         "metadata": body.get("metadata") or {},
         **{name: body[name] for name in ("prompt_cache_key", "safety_identifier", "user") if body.get(name)},
-    } | ({} if spoken.time_info is None or not with_usage else {"time_info": dict(spoken.time_info)})
+    }
+    if with_usage and spoken.usage is not None:
+        response["usage"] = _usage(spoken.usage)
+    if with_usage and spoken.time_info is not None:
+        response["time_info"] = dict(spoken.time_info)
+    return response
 
 
-def _usage(spoken: Spoken) -> dict[str, object] | None:
-    usage = spoken.usage
-    if usage is None:
-        return None
+def _usage(usage: AnswerUsage) -> dict[str, object]:
     return {
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},

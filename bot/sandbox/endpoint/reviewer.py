@@ -8,19 +8,14 @@ in a comment, in a string or in a test refutes the finding. What kind of call it
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.sandbox.endpoint.answers import Answer, EndpointRequest, Script
+from bot.sandbox.endpoint.second_look import check, repair
 from bot.sandbox.endpoint.shown import Shown, read_shown
-from bot.sandbox.endpoint.smells import SMELLS, Smell
+from bot.sandbox.endpoint.smells import SMELLS
 
-_TEST_PATH = re.compile(r"(?:^|/)(?:tests?|spec|__tests__)/|(?:^|/)test_[^/]*$|[._]test\.\w+$|\.spec\.\w+$")
-_HASH_COMMENTS = (".py", ".pyi", ".sh", ".bash")
-_PREFIX = re.compile(r"^(?:[ +-][RL]\d+#\w+\||\s*>?\s*\d+\s?[|:] ?|[|>] )")
-"""What stands before the code of a line: a tag, a number, a quotation mark."""
-_PATH = re.compile(r"[\w@.+-]+(?:/[\w@.+-]+)*\.(?:pyi?|[mc]?jsx?|tsx?|vue|go|sh|bash)\b")
 _MOST_LINES = max(smell.lines for smell in SMELLS)
 _RANK = {"critical": 3, "high": 2, "medium": 1, "low": 0}
 
@@ -39,9 +34,9 @@ def reviewer() -> Script:
     def script(request: EndpointRequest) -> Answer:
         match asked(request.system or request.user):
             case Asked.CHECK:
-                return Answer(text=_check(request.user))
+                return Answer(text=check(request.user))
             case Asked.REPAIR:
-                return Answer(text=_repair(request.user))
+                return Answer(text=repair(request.user))
             case Asked.REVIEW:
                 return Answer(text=_review(request.user))
 
@@ -97,70 +92,3 @@ def _finding(run: Sequence[Shown]) -> dict[str, object] | None:
         "title": smell.title,
         "suggestion": spot.suggestion,
     }
-
-
-def _check(prompt: str) -> str:
-    smell = next((smell for smell in SMELLS if smell.title in prompt), None)
-    if smell is None:
-        return _verdict("unsure", "This finding is none that the rules know.")
-    path = _path(prompt)
-    if _TEST_PATH.search(path):
-        return _verdict("refuted", "The line is in a test, where this does no harm.")
-    spots = _spots(prompt, smell)
-    if not spots:
-        return _verdict("unsure", "The line that is meant is not shown.")
-    if not any(smell.pattern.search(_bare(spot, path, keep_strings=smell.in_strings)) for spot in spots):
-        return _verdict("refuted", "The line only speaks of it, in a comment or a string.")
-    return _verdict("real", "The code does what the finding says, and nothing near it makes up for that.")
-
-
-def _verdict(verdict: str, analysis: str) -> str:
-    return json.dumps({"analysis": analysis, "verdict": verdict}) + "\n"
-
-
-def _repair(prompt: str) -> str:
-    smell = next((smell for smell in SMELLS if smell.title in prompt), None)
-    spots = [smell.look(code) for code in _spots(prompt, smell)] if smell is not None else []
-    mended = (spot.suggestion for spot in spots if spot is not None and spot.suggestion is not None)
-    return json.dumps({"suggestion": next(mended, None)}) + "\n"
-
-
-def _spots(prompt: str, smell: Smell) -> list[str]:
-    """The places of the prompt's code that have the mistake, each as the lines that the pattern looks at."""
-    lines = [_PREFIX.sub("", line) for line in prompt.split("\n")]
-    windows = ["\n".join(lines[at : at + smell.lines]) for at in range(len(lines))]
-    return [window for window in windows if smell.look(window) is not None and smell.title not in window]
-
-
-def _path(prompt: str) -> str:
-    found = _PATH.search(prompt)
-    return found[0] if found else ""
-
-
-def _bare(code: str, path: str, *, keep_strings: bool) -> str:
-    """`code` without its comments and, unless `keep_strings`, without what its strings say."""
-    marks = ("#",) if path.endswith(_HASH_COMMENTS) else ("//", "/*", "*")
-    return "\n".join(
-        _without_tail(line, marks, keep_strings=keep_strings)
-        for line in code.split("\n")
-        if not line.lstrip().startswith(marks)
-    )
-
-
-def _without_tail(line: str, marks: tuple[str, ...], *, keep_strings: bool) -> str:
-    out, quote, at = "", "", 0
-    while at < len(line):
-        char = line[at]
-        if quote:
-            out += char if keep_strings or char == quote else ""
-            if char == "\\":
-                at += 1
-            elif char == quote:
-                quote = ""
-        elif line.startswith(marks[:2], at):
-            break
-        else:
-            quote = char if char in "\"'`" else ""
-            out += char
-        at += 1
-    return out

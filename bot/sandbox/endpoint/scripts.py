@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from bot.sandbox.endpoint.answers import Answer, EndpointRequest, FinishReason, Script
-from bot.sandbox.endpoint.reviewer import reviewer
+from bot.sandbox.endpoint.reviewer import Asked, asked, reviewer
 from bot.sandbox.endpoint.shown import Shown, read_shown
 from bot.sandbox.endpoint.tokens import count
 
@@ -31,9 +31,9 @@ def tokens(n: int, *, findings: int | None = None) -> Script:
     other = reviewer()
 
     def script(request: EndpointRequest) -> Answer:
-        lines = [line for line in read_shown(request.user) if line.added]
-        if not lines and '"verdict"' in request.system + request.user:
+        if asked(request.system or request.user) is not Asked.REVIEW:
             return other(request)
+        lines = [line for line in read_shown(request.user) if line.added]
         return Answer(text=_filled(n, lines if findings is None else lines[:findings]))
 
     return script

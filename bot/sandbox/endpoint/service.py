@@ -25,6 +25,8 @@ _PAGE = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign
 _ROUTES = {"/v1/chat/completions": Api.CHAT, "/v1/responses": Api.RESPONSES}
 _PROMPT_SPEED = 20_000.0
 """Input tokens per second, for `time_info` alone."""
+_PADDING = "x" * 120
+"""The real padding varies; about a chunk's own size is what it costs."""
 _MAX_PLAIN = 64 * 1024 * 1024
 
 Headers = tuple[tuple[str, str], ...]
@@ -171,6 +173,7 @@ class Service:
             prompt=prompt,
             fault=fault,
             time_info=self._time_info(prompt[0], count(answer.text), tps) if self.options.time_info else None,
+            padding=_PADDING if self.options.obfuscates and not _unpadded(request.body) else "",
         )
         wire = chat if request.api is Api.CHAT else responses
         identity = ("x-request-id", f"req_sandbox{request.number:06d}")
@@ -191,6 +194,11 @@ class Service:
             "completion_time": round(writing, 6),
             "total_time": round(0.001 + reading + writing, 6),
         }
+
+
+def _unpadded(body: Mapping[str, object]) -> bool:
+    options = body.get("stream_options")
+    return isinstance(options, Mapping) and options.get("include_obfuscation") is False
 
 
 def _whole_delay(spoken: Spoken, ttft: float, tps: float) -> float:

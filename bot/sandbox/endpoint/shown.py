@@ -1,17 +1,22 @@
-"""What a prompt shows: the tagged lines of a diff, with their files. See "Formats" in docs/design.md.
+"""What a prompt shows: the tagged lines of a diff with their files, and its named data.
 
-A line is `+R42#k3f|code`: its diff character, its tag, `|`, the code. What stands between such lines (headers of files
-and hunks, scopes, imports) is read for file names alone.
+A line is `+R42#k3f|code`: its diff character, its tag, `|`, the code; a file begins with `FILE "its/path" (...)`. Data stands
+between lines such as `[[spark-data lines 0f3a begin]]` and `[[spark-data lines 0f3a end]]`. What a prompt says apart from that
+is not read.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
 _TAGGED = re.compile(r"^([ +-])([RL]\d+#[0-9A-Za-z]{2,8})\|(.*)$")
-_HEADER = re.compile(r"^(?:#+ |=+ |-{3} |\+{3} |(?:file|path):\s*|<file (?:path=)?)(.*)$", re.IGNORECASE)
-_NAME = re.compile(r'^["\'`]?(?:[ab]/(?=.*\bdiff\b))?(.+?)["\'`]?(?:\s+(?:=+|\(.*\)|\[.*\]|—.*|- .*)|/?>)?$')
+_FILE = re.compile(r'^FILE ("(?:[^"\\]|\\.)*") \(')
+_DATA = re.compile(
+    r"^\[\[spark-data (\S+) (\S+) begin\]\]\n(.*?)\n\[\[spark-data \1 \2 end\]\]$", re.MULTILINE | re.DOTALL
+)
+_NUMBERED = re.compile(r"^(\d+)\| (.*)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +42,16 @@ def read_shown(prompt: str) -> list[Shown]:
     for line in prompt.split("\n"):
         if tagged := _TAGGED.match(line):
             found.append(Shown(path=path, tag=tagged[2], mark=tagged[1], code=tagged[3]))
-        elif (header := _HEADER.match(line)) and (named := _NAME.match(header[1].strip())):
-            path = named[1]
+        elif header := _FILE.match(line):
+            path = str(json.loads(header[1]))
     return found
+
+
+def read_data(prompt: str) -> dict[str, str]:
+    """The named data of `prompt`, by name."""
+    return {name: text for name, _code, text in _DATA.findall(prompt)}
+
+
+def numbered(text: str) -> dict[int, str]:
+    """Lines such as `42| code`, by number; others are left out."""
+    return {int(found[1]): found[2] for line in text.split("\n") if (found := _NUMBERED.match(line))}

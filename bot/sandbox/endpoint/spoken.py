@@ -26,6 +26,8 @@ class Spoken:
     usage: AnswerUsage | None
     """None for an endpoint that tells none."""
     time_info: Mapping[str, float] | None
+    padding: str
+    """Goes into every chunk."""
 
     @property
     def tokens(self) -> int:
@@ -42,6 +44,7 @@ def speak(
     prompt: tuple[int, int],
     fault: Fault | None,
     time_info: Mapping[str, float] | None,
+    padding: str = "",
 ) -> Spoken:
     """Cut `answer` into tokens, obeying the request's limit and the faults that change what is said.
 
@@ -79,6 +82,7 @@ def speak(
         finish_reason=finish,
         usage=None if silent else counted,
         time_info=time_info,
+        padding=padding,
     )
 
 

@@ -1,0 +1,105 @@
+"""Mistakes in JavaScript, Go and shell."""
+
+from __future__ import annotations
+
+from bot.sandbox.endpoint import mends
+from bot.sandbox.endpoint.smell import GO, JAVASCRIPT, SHELL, Smell, smell
+
+OTHER_SMELLS: tuple[Smell, ...] = (
+    smell(
+        JAVASCRIPT,
+        r"(for\s*\([^;]*;[^;]*)<=(\s*[\w.]+\.length\s*;)",
+        "high",
+        "bug",
+        "The loop goes one past the end",
+        "The last index is `length - 1`: with `<=` the loop also reads `undefined` behind the end.",
+        r"\1<\2",
+    ),
+    smell(
+        JAVASCRIPT,
+        r"\.innerHTML\s*\+?=(?!=)",
+        "high",
+        "security",
+        "Text becomes HTML",
+        "Markup in the value is run by the browser: with a user's text in it this is cross-site scripting.",
+        mends.as_text,
+    ),
+    smell(
+        JAVASCRIPT,
+        r"(?<![\w.])(?:eval|new Function)\(",
+        "high",
+        "security",
+        "A string is run as JavaScript",
+        "Whatever reaches this call is executed in the page. Parse the value instead, for data `JSON.parse`.",
+    ),
+    smell(
+        JAVASCRIPT,
+        r"^\s*debugger;?\s*$",
+        "medium",
+        "maintainability",
+        "A debugger statement was left in",
+        "It stops everybody who has the developer tools open.",
+        mends.deleted,
+    ),
+    smell(
+        JAVASCRIPT,
+        r"(?<![=!<>])[=!]=(?!=)",
+        "low",
+        "bug",
+        "A loose comparison",
+        "`==` converts its operands first: `0 == ''` and `null == undefined` are true. Compare strictly.",
+        mends.strictly,
+    ),
+    smell(
+        JAVASCRIPT,
+        r"^(\s*(?:for\s*\()?)var\s",
+        "low",
+        "style",
+        "A variable with the scope of the whole function",
+        "`var` is visible before its line and outside of its block; `let` is not.",
+        r"\1let ",
+    ),
+    smell(
+        GO,
+        r"^\s*(?:\w+\s*,\s*)?_\s*:?=\s*[\w.]+\(",
+        "medium",
+        "reliability",
+        "An error is thrown away",
+        "The call's error goes to `_`: when it fails, what follows works with a zero value. Check it.",
+    ),
+    smell(
+        GO,
+        r"InsecureSkipVerify:\s*true",
+        "high",
+        "security",
+        "TLS certificates are not checked",
+        "With `InsecureSkipVerify` anybody between the two ends can read and change what is sent.",
+        "InsecureSkipVerify: false",
+    ),
+    smell(
+        SHELL,
+        r"(?P<rm>\brm\s+-(?:rf|fr))\s+\$\{?(?P<name>\w+)\}?(?P<rest>[\w./-]*)(?=\s|;|$)",
+        "high",
+        "bug",
+        "Deletes more than meant when the variable is empty",
+        "Unquoted, a space splits the path in two; empty, only what stands behind the variable is left to delete.",
+        mends.quoted_rm,
+    ),
+    smell(
+        SHELL,
+        r"\b(?:curl|wget)\b[^|]*\|\s*(?:sudo\s+)?(?:ba|z)?sh\b",
+        "high",
+        "security",
+        "A download is run unseen",
+        "Whoever controls the server or the line controls this machine. Download, check a hash, then run.",
+    ),
+    smell(
+        SHELL,
+        r"^(\s*cd\s+[^\s;&|]+)\s*$",
+        "medium",
+        "reliability",
+        "Goes on in the wrong folder when cd fails",
+        "If the folder is missing, the commands below run where the script happens to be.",
+        r"\1 || exit 1",
+    ),
+)

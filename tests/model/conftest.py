@@ -54,12 +54,14 @@ class Caller:
 
     model: SparkModel
     clock: WallClock = field(default_factory=WallClock)
+    parts: list[str] = field(default_factory=list)
+    """The text of the latest call, while it comes."""
 
     def stop(self, seconds: float = 5.0) -> Stop:
         return Stop(deadline=self.clock.now() + seconds, clock=self.clock)
 
     def ask(self, *, deadline: float = 5.0, stop: Stop | None = None, **changes: object) -> Seen:
-        parts: list[str] = []
+        self.parts = parts = []
         began = time.monotonic()
         report = self.model.stream(a_prompt(**changes), sink=parts.append, stop=stop or self.stop(deadline))
         return Seen(report=report, text="".join(parts), seconds=time.monotonic() - began)
@@ -181,3 +183,16 @@ def raw() -> Iterator[Callable[..., RawServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Waits for a state, for three seconds at most."""
+
+    def wait(state: Callable[[], bool]) -> None:
+        end = time.monotonic() + 3.0
+        while not state():
+            assert time.monotonic() < end, "the state did not come"
+            threading.Event().wait(0.005)
+
+    return wait

@@ -66,10 +66,7 @@ class Blocks:
 
     def _head(self, finding: Finding | Misplaced, where: str) -> Text:
         head = Text()
-        severity = finding.severity.value.upper()
-        head.append(
-            f" {severity} " if finding.severity is Severity.CRITICAL else severity, style=STYLES[finding.severity]
-        )
+        head.append(finding.severity.value.upper(), style=STYLES[finding.severity])
         head.append(f" {finding.category.value}", style="dim")
         head.append(f" {self._flat(where)}", style="bold blue")
         head.append(f"  {self._flat(finding.title)}", style="bold")

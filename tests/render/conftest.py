@@ -160,6 +160,14 @@ def a_review(
         ),
         a_finding(suggestion="        return amount * (1 - discount)", proven=True, votes=Votes(in_favour=2, of=3)),
         a_finding(
+            an_anchor("web/app.js", 4),
+            severity=Severity.HIGH,
+            category=Category.SECURITY,
+            title="`innerHTML` with <script>alert(1)</script> from @octocat",
+            body="See https://evil.example/x and ![x](https://evil.example/p.png) <img src=x onerror=alert(1)>\n\n# Approve now\n/spark fix",
+            fingerprint=Fingerprint("cafe"),
+        ),
+        a_finding(
             an_anchor(start=17, side=Side.LEFT),
             category=Category.RELIABILITY,
             severity=Severity.MEDIUM,
@@ -167,14 +175,6 @@ def a_review(
             body="Nothing rejects a negative count any more.",
             fingerprint=Fingerprint("beef"),
             note="the check gave no answer",
-        ),
-        a_finding(
-            an_anchor("web/app.js", 4),
-            severity=Severity.HIGH,
-            category=Category.SECURITY,
-            title="`innerHTML` with <script>alert(1)</script> from @octocat",
-            body="See https://evil.example/x and ![x](https://evil.example/p.png) <img src=x onerror=alert(1)>\n\n# Approve now\n/spark fix",
-            fingerprint=Fingerprint("cafe"),
         ),
         a_finding(
             an_anchor("web/app.js", 6),

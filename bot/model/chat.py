@@ -1,4 +1,4 @@
-"""The Chat Completions API on the wire: what we send, and how its stream is read.
+"""The Chat Completions API on the wire: how its stream is read.
 
 It knows no HTTP and no SDK. An answer counts as whole only with the `finish_reason` `stop`; an end without any is no end.
 """
@@ -10,9 +10,8 @@ from typing import Final
 
 import jiter
 
-from bot.diff.model import printable
 from bot.model.answer import Answer, Tokens, is_object, read_trouble, timing, whole_number
-from bot.review.ports import Prompt, StreamEnd
+from bot.review.ports import StreamEnd
 
 FINISHED: Final[Mapping[str, StreamEnd]] = {
     "stop": StreamEnd.WHOLE,
@@ -21,11 +20,6 @@ FINISHED: Final[Mapping[str, StreamEnd]] = {
 }
 
 _DONE: Final = b"[DONE]"
-
-
-def messages(prompt: Prompt) -> list[tuple[str, str]]:
-    """Role and text of each message: the static part first, so that endpoints can cache it."""
-    return [("system", printable(prompt.system)), ("user", printable(prompt.user))]
 
 
 class ChatDecoder:

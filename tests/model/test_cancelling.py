@@ -140,6 +140,49 @@ def test_a_connection_that_is_not_taken_is_unreachable_after_a_while(
     assert seen.report.detail == "timed out"
 
 
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A resolver that does not answer; the event says that it was asked."""
+    asked, over = threading.Event(), threading.Event()
+
+    def getaddrinfo(*_: object, **__: object) -> list[object]:
+        asked.set()
+        over.wait(10.0)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    over.set()
+
+
+def test_a_name_that_is_not_resolved_is_left_at_once(resolver: threading.Event, caller: Callable) -> None:
+    call = Cancelled(caller("http://slow.example/v1", http=PATIENT))
+    assert resolver.wait(5.0)
+    assert call.cancel() < AT_ONCE
+    assert call.seen.report.end is StreamEnd.CANCELLED
+
+
+def test_a_name_that_is_not_resolved_is_unreachable_after_a_while(resolver: threading.Event, caller: Callable) -> None:
+    seen = caller("http://slow.example/v1", http=HttpOptions(connect_seconds=0.2)).ask()
+    assert seen.report.end is StreamEnd.UNREACHABLE
+    assert "slow.example" in seen.report.detail
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """A server that takes connections and reads nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+def test_a_prompt_that_nobody_reads_is_left_with_the_deadline_or_as_stalled(deaf: str, caller: Callable) -> None:
+    large = "x = 1\n" * 2_000_000
+    asker = caller(deaf)
+    asker.model.warm()
+    assert asker.ask(user=large).report.end is StreamEnd.STALLED
+    assert asker.ask(user=large, deadline=0.3).report.end is StreamEnd.DEADLINE
+
+
 def test_a_cancelled_review_sends_nothing(serve: Callable, caller: Callable) -> None:
     server = serve()
     asker = caller(server.url)

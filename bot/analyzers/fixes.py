@@ -59,7 +59,11 @@ def put(
 
     With the head file and edits, the anchor becomes the lines that the edits change, and the suggestion their new text.
     """
-    touched = [number for number in range(start, end + 1) if number in changed] if end - start < 100_000 else []
+    # A range may be absurdly long, or the change may be: the shorter one is walked.
+    short = end - start < len(changed)
+    touched = (
+        [n for n in range(start, end + 1) if n in changed] if short else sorted(n for n in changed if start <= n <= end)
+    )
     if not touched:
         return None
     if edits and head is not None:

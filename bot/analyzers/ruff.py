@@ -81,9 +81,9 @@ class Ruff:
         results: list[AnalyzerResult] = []
         outside = 0
         for entry in entries:
-            subject = names.get(os.path.relpath(entry["filename"], folder.resolve()))
+            subject = names[os.path.relpath(entry["filename"], folder.resolve())]
             rule = str(entry.get("code") or entry.get("name") or "ruff")
-            if subject is None or (rule.startswith("S") and for_tests(subject.file.path)):
+            if rule.startswith("S") and for_tests(subject.file.path):
                 continue
             start, end = _rows(entry)
             placed = put(subject.file, subject.changed, start, end, head=subject.text, edits=_safe_edits(entry))

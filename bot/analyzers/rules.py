@@ -35,7 +35,6 @@ IGNORE: Final = {
     "S404": "as S403",
     "S405": "as S403",
     "S406": "as S403",
-    "S410": "as S403",
     "S603": "fires on every subprocess call that is done right",
     "S606": "as S603",
     "S607": "a program found on PATH is what most callers want",

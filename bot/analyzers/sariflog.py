@@ -114,7 +114,7 @@ def _load(path: Path) -> Any:
 
 def _settled(entry: Mapping[str, Any]) -> bool:
     """Whether a result says that there is nothing to do: passed, suppressed, or gone since the baseline."""
-    if entry.get("kind", "fail") not in {"fail", "review", "open"} or entry.get("baselineState") == "absent":
+    if (_str(entry, "kind") or "fail") not in {"fail", "review", "open"} or entry.get("baselineState") == "absent":
         return True
     return any(
         isinstance(suppression, dict) and suppression.get("status", "accepted") == "accepted"

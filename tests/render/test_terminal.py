@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from bot.cli.terminal import TerminalListener, show_review
+from bot.diff.model import HunkKey
+from bot.review.events import Finished, Found, Lost, Note, Progress, Started
+from bot.review.model import Chunk, Coverage, Dropped, Finding, Plan, Review, Skip, SkipReason, Usage
+
+MakeReview = Callable[..., Review]
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+PLAN = Plan(chunks=(Chunk(id=0, hunks=(HunkKey(0, 0), HunkKey(0, 1)), text="", tokens=1, paths=()),), skipped=())
+
+
+def a_console(*, tty: bool, width: int = 100, encoding: str = "utf-8") -> tuple[Console, Callable[[], str]]:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, write_through=True, newline="\n")
+    console = Console(
+        file=file,
+        force_terminal=tty,
+        width=width,
+        color_system="truecolor" if tty else None,
+        legacy_windows=False,
+        _environ={},
+    )
+
+    def written() -> str:
+        file.flush()
+        return raw.getvalue().decode(encoding)
+
+    return console, written
+
+
+@contextmanager
+def watching(console: Console) -> Iterator[TerminalListener]:
+    listener = TerminalListener(console)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def test_a_finding_is_printed_the_moment_it_comes(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    review = a_review()
+    with watching(console) as listener:
+        listener.on(Started(at=0.1, change=review.change, plan=PLAN, model=review.model))
+        assert "Discounts for the cart: 3 files, +12 -6, 2 hunks, 1 call to codex-spark-preview\n" in written()
+        listener.on(Found(at=0.6, finding=review.findings[1]))
+        assert "HIGH bug src/shop/cart.py:15  A discount raises the total\n" in written()
+        assert "  ▌ 15 │ +         return amount / (1 - discount)\n" in written()
+        assert "    - " in written()
+        assert "  proven: applied and parsed · votes 2/3\n" in written()
+
+
+def test_the_end_says_verdict_coverage_skips_and_measures(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    show_review(console, a_review())
+    lines = written().splitlines()
+    for line in (
+        "verdict: Fail: 1 critical and 2 high findings; the gate is at high",
+        "findings: 6 findings: 1 critical, 2 high, 2 medium, 1 low",
+        "coverage: 3 of 4 hunks reviewed; 4 files skipped.",
+        "not reviewed: src/shop/cart.py, lines 42-46: the stream was cut",
+        "skipped: too large: huge.sql (1,200,000 lines)",
+        "not shown: 1 refuted by the check",
+        "MEDIUM tests src/shop/cart.py R99#zzz  No test covers a discount of 1",
+    ):
+        assert line in lines
+    assert lines[-1].startswith("measured: diff 0.20 s")
+
+
+def test_a_finding_is_printed_once(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    review = a_review()
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        for finding in review.findings[:3]:
+            listener.on(Found(at=0.1, finding=finding))
+        listener.on(Finished(at=1.0, review=review))
+    assert written().count("SQL is built from a name that users choose") == 1
+    assert written().count("Unused default export") == 1
+
+
+def test_a_pipe_gets_plain_lines_that_are_never_wrapped_or_cut(
+    a_review: MakeReview, a_finding: Callable[..., Finding]
+) -> None:
+    console, written = a_console(tty=False, width=40)
+    show_review(console, a_review(findings=(a_finding(body="word " * 60),)))
+    assert not CONTROL.search(written())
+    assert "word " * 59 in written()
+    assert "…" not in written()
+
+
+def test_a_terminal_gets_colour_a_status_line_and_lines_that_fit(a_review: MakeReview) -> None:
+    console, written = a_console(tty=True, width=60)
+    review = a_review()
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        listener.on(Progress(at=0.5, chunks_done=0, chunks=1, output_tokens=100))
+        listener.on(Progress(at=1.0, chunks_done=1, chunks=1, output_tokens=600))
+        listener.on(Found(at=1.0, finding=review.findings[0]))
+        listener.on(Finished(at=1.1, review=review))
+    plain = ESCAPE.sub("", written())
+    assert "1/1 call · 600 tokens (1,000/s)" in plain
+    assert "\x1b[31m" in written() or "\x1b[1;31m" in written()
+    frames = [line for line in plain.split("\n") if "▌" in line]
+    assert frames
+    assert all(len(line) <= 60 for line in frames)
+
+
+def test_no_color_is_respected(a_review: MakeReview) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, _environ={"NO_COLOR": "1", "TERM": "xterm-256color"})
+    show_review(console, a_review())
+    colours = [
+        code for code in re.findall(r"\x1b\[([0-9;]*)m", file.getvalue()) if re.search(r"(?:^|;)(?:3|4|9)\d", code)
+    ]
+    assert not colours
+
+
+def test_a_dumb_terminal_gets_no_status_line(a_review: MakeReview) -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, _environ={"TERM": "dumb"})
+    review = a_review()
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        listener.on(Finished(at=1.0, review=review))
+    assert "\x1b[?25l" not in file.getvalue()
+
+
+HOSTILE = "\x1b[31m\x1b]0;owned\x07 \x9b2J \u202eabc\u200b \x08\x08 [bold]x[/bold] [link=http://x]y[/link] :smile: \r\nend\ud800\udcff"
+
+
+@pytest.mark.parametrize("tty", [True, False])
+def test_no_control_code_of_others_reaches_the_terminal(
+    a_review: MakeReview, a_finding: Callable[..., Finding], *, tty: bool
+) -> None:
+    console, written = a_console(tty=tty)
+    hostile = a_finding(
+        title=HOSTILE, body=HOSTILE, suggestion=HOSTILE, proven=True, note=HOSTILE, rule=HOSTILE, source="ruff"
+    )
+    review = a_review(findings=(hostile,), reason=HOSTILE, notices=(HOSTILE,), model=HOSTILE)
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=HOSTILE))
+        listener.on(Note(at=0.0, text=HOSTILE))
+        listener.on(Lost(at=0.0, what=Dropped(finding=hostile, reason="refuted", why=HOSTILE)))
+        listener.on(Finished(at=1.0, review=review))
+    own = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|[0-9]*[AK])|\r") if tty else re.compile(r"(?!)")
+    assert not CONTROL.search(own.sub("", written()))
+    assert "\x1b]" not in written()
+    assert "[bold]x[/bold]" in written()
+
+
+@given(text=st.text(max_size=80))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_can_be_printed_in_any_encoding(
+    a_review: MakeReview, a_finding: Callable[..., Finding], text: str
+) -> None:
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        console, written = a_console(tty=False, encoding=encoding)
+        show_review(console, a_review(findings=(a_finding(title=text, body=text, suggestion=text, proven=True),)))
+        assert not CONTROL.search(written())
+
+
+def test_an_ascii_terminal_gets_ascii_signs(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False, encoding="ascii")
+    show_review(console, a_review())
+    assert "  > 15 | +         return amount / (1 - discount)" in written()
+
+
+def test_wide_characters_and_tabs_keep_to_the_width(a_review: MakeReview, a_finding: Callable[..., Finding]) -> None:
+    from rich.cells import cell_len
+
+    console, written = a_console(tty=True, width=50)
+    show_review(console, a_review(findings=(a_finding(title="日本語" * 20, body="価格\tを保存する" * 20),)))
+    assert all(cell_len(line) <= 50 for line in ESCAPE.sub("", written()).split("\n"))
+
+
+def test_analyzers_alone_and_everything_skipped_are_said(empty_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    coverage = Coverage(hunks=0, reviewed=0, holes=(), skipped=(Skip(path="a.lock", reason=SkipReason.LOCK),))
+    show_review(
+        console, empty_review(model=None, usage=Usage(), notices=("No model: no key is set.",), coverage=coverage)
+    )
+    assert "notice: No model: no key is set.\n" in written()
+    assert "findings: No findings from the analyzers\n" in written()
+    assert "coverage: Nothing was left to review; 1 file skipped.\n" in written()
+    assert "no model calls" in written()
+
+
+def test_many_skipped_files_are_counted(empty_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    skipped = tuple(Skip(path=f"v/{at}", reason=SkipReason.VENDORED) for at in range(50))
+    show_review(console, empty_review(coverage=Coverage(hunks=1, reviewed=1, holes=(), skipped=skipped)))
+    assert "skipped: vendored: v/0, v/1, v/2, v/3, v/4, v/5 and 44 more\n" in written()

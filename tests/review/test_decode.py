@@ -225,7 +225,25 @@ def test_long_fields_are_cut_and_a_missing_title_is_made_from_the_body():
 
 
 PIECES = st.sampled_from(
-    [LINE, OTHER, END, "\n", "\n", "{", "}", '"', "\\", "[", "]", ",", "```json\n", '{"a": ', "prose {x} ", LINE[:40], "é"]
+    [
+        LINE,
+        OTHER,
+        END,
+        "\n",
+        "\n",
+        "{",
+        "}",
+        '"',
+        "\\",
+        "[",
+        "]",
+        ",",
+        "```json\n",
+        '{"a": ',
+        "prose {x} ",
+        LINE[:40],
+        "é",
+    ]
 )
 
 

@@ -255,6 +255,8 @@ def test_every_file_is_kept_or_named_exactly_once(specs, attributes, paths, head
     bad = tuple(BadSection(index=len(files) + n, path=None, reason="?") for n in range(broken))
     kept, skips = sorted_out(*files, attributes=attributes, head=head, bad=bad, **paths)
     named = [file.path for file in kept] + [skip.path for skip in skips]
-    assert sorted(named) == sorted([file.path for file in files] + [f"section {one.index + 1} of the diff" for one in bad])
+    assert sorted(named) == sorted(
+        [file.path for file in files] + [f"section {one.index + 1} of the diff" for one in bad]
+    )
     assert list(kept) == [file for file in files if file in kept], "in the order of the diff"
     assert all(file.hunks for file in kept)

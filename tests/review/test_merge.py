@@ -98,7 +98,9 @@ def test_votes_grow_by_passes_and_not_by_repeating_oneself(finding_of):
     assert (twice.votes, twice.passes) == (Votes(in_favour=1, of=1), ("correctness",))
     both = combine(twice, finding_of(passes=["security"]))
     assert (both.votes, both.passes) == (Votes(in_favour=2, of=2), ("correctness", "security"))
-    checked = combine(finding_of(passes=["correctness"], votes=Votes(in_favour=2, of=2)), finding_of(passes=["security"]))
+    checked = combine(
+        finding_of(passes=["correctness"], votes=Votes(in_favour=2, of=2)), finding_of(passes=["security"])
+    )
     assert checked.votes == Votes(in_favour=3, of=3)
 
 

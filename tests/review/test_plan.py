@@ -87,9 +87,10 @@ def test_chunks_do_not_grow_over_the_budget_even_when_streams_are_few(patch_of):
 
 def test_a_large_file_is_cut_between_its_hunks(patch_of):
     old = code(2_000)
-    new = "\n".join(
-        f"{line} changed" if number % 40 == 0 else line for number, line in enumerate(old.split("\n")[:-1])
-    ) + "\n"
+    new = (
+        "\n".join(f"{line} changed" if number % 40 == 0 else line for number, line in enumerate(old.split("\n")[:-1]))
+        + "\n"
+    )
     patch = patch_of({"a.py": (old, new)})
     plan = planned(patch, {"a.py": new}, chunk_tokens=1_500)
     assert len(plan.chunks) > 2
@@ -171,7 +172,9 @@ def test_a_removed_file_is_shown_without_asking_for_its_head(patch_of):
 
 def test_the_head_is_asked_once_for_each_file(patch_of):
     asked = []
-    patch = patch_of({"a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")), "b.py": (None, "x\n")})
+    patch = patch_of(
+        {"a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")), "b.py": (None, "x\n")}
+    )
     change = Change(patch=patch, base="a", head="b")
     make_plan(change, patch.files, (), head_text=lambda path: asked.append(path), budget=PlanBudget())
     assert asked == ["a.py", "b.py"]
@@ -220,5 +223,3 @@ def test_the_estimate_of_tokens_errs_towards_too_many():
     # 1,000 characters of English or code are about 250 to 300 tokens with common vocabularies.
     assert 300 <= tokens(code(100)[:1_000]) <= 350
     assert tokens("é" * 100) > tokens("e" * 100)
-
-

@@ -118,12 +118,12 @@ class Call:
                     return self._refused(came)
 
     def _wait(self, refusal: Refusal, waits: int) -> bool:
-        """Wait as a 429 asks. False, at once, when that is longer than what is left."""
+        """Wait as a 429 or 503 asks. False, at once, when that is longer than what is left."""
         asked = retry_after(refusal.headers)
         seconds = FIRST_WAIT * 2**waits if asked is None else max(asked, LEAST_WAIT)
         if seconds >= self.stop.left():
             return False
-        self._notices.append(f"The endpoint's rate limit made us wait {seconds:.1f} s")
+        self._notices.append(f"The endpoint made us wait {seconds:.1f} s (HTTP {refusal.status})")
         self.stop.wait(seconds)
         return True
 

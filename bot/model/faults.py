@@ -74,6 +74,8 @@ class Refusal:
             # Waiting brings no money back.
             quota = f"{self.trouble.code} {self.trouble.kind}"
             return Remedy.GIVE_UP if "insufficient_quota" in quota or "billing" in quota else Remedy.WAIT
+        if self._asks_to_wait:
+            return Remedy.WAIT
         if self.status in {400, 422}:
             trouble = self.trouble
             by_code = trouble.code in {"model_not_found", "invalid_model", "model_not_available"}
@@ -84,11 +86,16 @@ class Refusal:
     @property
     def end(self) -> StreamEnd:
         """How the call ends when nothing can be done about it."""
-        if self.status == 429:
+        # An overloaded endpoint that names its time must not be tried before: that is a rate limit by another number.
+        if self.status == 429 or self._asks_to_wait:
             return StreamEnd.RATE_LIMITED
         if self.status >= 500 or self.status in {408, 409, 425}:
             return StreamEnd.SERVER_ERROR
         return StreamEnd.REJECTED
+
+    @property
+    def _asks_to_wait(self) -> bool:
+        return self.status >= 500 and retry_after(self.headers) is not None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

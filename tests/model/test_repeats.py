@@ -26,8 +26,16 @@ def test_a_429_is_waited_for_as_long_as_it_asks_and_repeated(serve: Callable, ca
     assert seen.seconds >= 0.2
     first, second = server.requests
     assert second.started - first.started >= 0.2
-    assert seen.report.notices == ("The endpoint's rate limit made us wait 0.2 s",)
+    assert seen.report.notices == ("The endpoint made us wait 0.2 s (HTTP 429)",)
     assert seen.report.started >= second.started - 0.1
+
+
+def test_an_overloaded_endpoint_that_names_its_time_is_waited_for(serve: Callable, caller: Callable) -> None:
+    server = serve(faults=[parse_fault("503:0.2"), parse_fault("503:60")])
+    asker = caller(server.url)
+    assert asker.ask().report.end is StreamEnd.RATE_LIMITED
+    first, second = server.requests
+    assert second.started - first.started >= 0.2
 
 
 def test_a_429_with_a_date_is_waited_for(serve: Callable, caller: Callable) -> None:

@@ -75,9 +75,16 @@ def halves(raw: bytes) -> tuple[bytes, bytes] | None:
         old, new = read_name(first[0]), read_name(raw[first.end() + 1 :])
         return (old, new) if old is not None and new is not None else None
     middle = len(raw) // 2
-    if len(raw) < 3 or len(raw) % 2 == 0 or raw[middle : middle + 1] != b" ":
-        return None
-    return raw[:middle], raw[middle + 1 :]
+    if len(raw) % 2 and raw[middle : middle + 1] == b" " and common_path(raw[:middle], raw[middle + 1 :]) is not None:
+        return raw[:middle], raw[middle + 1 :]
+    # Prefixes of unequal length (`--src-prefix`): good only where one space alone leaves the same path on both sides.
+    splits = [at for at in _spaces(raw) if common_path(raw[:at], raw[at + 1 :]) is not None]
+    return (raw[: splits[0]], raw[splits[0] + 1 :]) if len(splits) == 1 else None
+
+
+def _spaces(raw: bytes) -> list[int]:
+    # Two paths of 4,096 bytes is what systems allow; beyond that the search would only be slow.
+    return [at for at, byte in enumerate(raw) if byte == 0x20] if len(raw) < 9_000 else []
 
 
 def common_path(old: bytes, new: bytes) -> bytes | None:

@@ -93,6 +93,7 @@ class _Cutter:
         self.at = start
         self.mail = mail
         self.git: bool | None = None
+        """Whether the first file came with `diff --git`; None before it."""
         self.found: list[RawSection] = []
 
     def run(self) -> list[RawSection]:
@@ -113,6 +114,8 @@ class _Cutter:
     def _section(self) -> None:
         line = self.lines[self.at]
         begin = self.at
+        if self.git is None and (preamble.looks_like_start(line) or self._plain_start()):
+            self.git = preamble.looks_like_start(line)
         if line.startswith(b"diff --git "):
             header, hunks, trouble = self._git()
             kind = Kind.GIT
@@ -140,8 +143,6 @@ class _Cutter:
             trouble = (
                 f"{count} line{'s' * (count > 1)} of text that belong to no file, from line {begin + 1} of the diff on"
             )
-        if kind in {Kind.GIT, Kind.COMBINED, Kind.PLAIN} and self.git is None:
-            self.git = kind is not Kind.PLAIN
         if trouble and kind in {Kind.GIT, Kind.PLAIN}:
             self._resync(begin)
         last = self.at >= len(self.lines)

@@ -26,8 +26,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
-from bot.review.model import Effort, Severity
 from bot.review.marked_yaml import YamlMistake, YamlText, read_yaml
+from bot.review.model import Effort, Severity
 
 CONFIG_PATH = ".github/spark.yml"
 """Where a repository keeps it."""

@@ -20,8 +20,11 @@ _BODY_CAP = 4_000
 
 _WORD = re.compile(r"[^\W_]{3,}")
 _DULL = frozenset(
-    "the and for are but not you all any can has had was with this that from have will when then than into its may"
-    " which their there been being were would could should does here line lines code value function method".split()
+    re.findall(
+        r"\w+",
+        "the and for are but not you all any can has had was with this that from have will when then than into its may"
+        " which their there been being were would could should does here line lines code value function method",
+    )
 )
 
 

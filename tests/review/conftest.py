@@ -12,6 +12,8 @@ from bot.diff.model import Anchor, HunkKey, Line, Patch, Side
 from bot.diff.parse import read_patch
 from bot.review.model import Category, Change, Chunk, Finding, Fingerprint, PassName, Severity, Votes
 
+ONE_VOTE = Votes(in_favour=1, of=1)
+
 Sources = Mapping[str, tuple[str | None, str | None]]
 
 
@@ -96,10 +98,10 @@ def finding_of() -> Callable[..., Finding]:
         category=Category.BUG,
         suggestion=None,
         proven=False,
-        votes=Votes(in_favour=1, of=1),
+        votes=ONE_VOTE,
         fingerprint="f" * 16,
         source="model",
-        passes=(PassName("review"),),
+        passes=("review",),
         **more,
     ) -> Finding:
         return Finding(
@@ -115,7 +117,7 @@ def finding_of() -> Callable[..., Finding]:
             votes=votes,
             fingerprint=Fingerprint(fingerprint),
             source=source,
-            passes=tuple(passes),
+            passes=tuple(PassName(name) for name in passes),
             **more,
         )
 

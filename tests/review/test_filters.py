@@ -132,7 +132,7 @@ def test_a_removed_generated_file_is_told_by_the_lines_it_had(patch_of):
 
 def test_the_head_is_not_asked_for_a_file_that_its_name_decides():
     patch = Patch(files=(with_line(0, "yarn.lock"), with_line(1, "a.min.js"), with_line(2, "b.png", binary=True)))
-    kept, skips = sort_out(patch, RepoConfig(), "", head_text=lambda path: pytest.fail(path))
+    kept, skips = sort_out(patch, RepoConfig(), "", head_text=pytest.fail)
     assert not kept
     assert len(skips) == 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -117,7 +118,7 @@ def test_neighbouring_parts_of_a_cut_hunk_have_lines_in_common(patch_of):
     parts = planned(patch, chunk_tokens=1_500).chunks
     ranges = sorted(sorted(int(one[1:].split("#")[0]) for one in tags_in(chunk.text)) for chunk in parts)
     assert len(ranges) > 2
-    for before, after in zip(ranges, ranges[1:], strict=False):
+    for before, after in pairwise(ranges):
         assert before[-1] - after[0] + 1 == OVERLAP
 
 
@@ -165,7 +166,7 @@ def test_an_empty_change_is_an_empty_plan():
 def test_a_removed_file_is_shown_without_asking_for_its_head(patch_of):
     patch = patch_of({"a.py": ("x = 1\n", None)})
     change = Change(patch=patch, base="a", head="b")
-    plan = make_plan(change, patch.files, (), head_text=lambda path: pytest.fail(path), budget=PlanBudget())
+    plan = make_plan(change, patch.files, (), head_text=pytest.fail, budget=PlanBudget())
     assert "-L1#" in plan.chunks[0].text
     assert "(removed, python)" in plan.chunks[0].text
 
@@ -176,7 +177,7 @@ def test_the_head_is_asked_once_for_each_file(patch_of):
         {"a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")), "b.py": (None, "x\n")}
     )
     change = Change(patch=patch, base="a", head="b")
-    make_plan(change, patch.files, (), head_text=lambda path: asked.append(path), budget=PlanBudget())
+    make_plan(change, patch.files, (), head_text=asked.append, budget=PlanBudget())
     assert asked == ["a.py", "b.py"]
 
 

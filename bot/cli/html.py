@@ -25,6 +25,8 @@ from bot.review.render.safe import Redactor, clean, visible
 
 OPEN_LINES = 400
 """A file without findings is folded when it is longer, and so is a hunk without findings in a longer file."""
+OPEN_LINES_IN_ALL = 4_000
+"""In a longer diff every file without findings is folded."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,6 +112,7 @@ class _Page:
         self.review = review
         self.redactor = redactor
         self.shown = words.shown(review)
+        self.huge = sum(len(hunk.lines) for hunk in review.change.patch.hunks()) > OPEN_LINES_IN_ALL
         self.holes: dict[HunkKey, str] = {}
         for hole in review.coverage.holes:
             self.holes.setdefault(hole.hunk, hole.reason)
@@ -227,7 +230,7 @@ class _Page:
             removed=file.removed,
             hunks=hunks,
             cards=cards,
-            open=bool(cards) or lines <= OPEN_LINES,
+            open=bool(cards) or (lines <= OPEN_LINES and not self.huge),
         )
 
     def _rows(self, hunk: Hunk, code: Sequence[Markup], found: Sequence[tuple[Finding, Card]]) -> list[Row]:

@@ -161,6 +161,9 @@ def test_a_long_file_without_findings_is_folded(empty_review: MakeReview) -> Non
     page = Page(review_html(empty_review(change=Change(patch=patch, base="", head=""))))
     files = {attrs["id"]: "open" in attrs for tag, attrs in page.tags if attrs.get("class") == "file"}
     assert files == {"file-0": False, "file-1": True}
+    patch = read_patch("".join(added(f"{at}.py", 300) for at in range(20)).encode())
+    page = Page(review_html(empty_review(change=Change(patch=patch, base="", head=""))))
+    assert not any("open" in attrs for tag, attrs in page.tags if attrs.get("class") == "file")
 
 
 def test_no_findings_analyzers_alone_and_an_empty_change_make_a_page(empty_review: MakeReview) -> None:

@@ -13,31 +13,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from bot.diff.model import printable
+from bot.review.render.characters import clean, hides, shorten, visible
 from bot.review.render.redact import MASK, Redactor
 
-__all__ = ["MASK", "Redactor", "clean", "code", "fence", "one_line", "prose", "shorten", "visible"]
-
-_INVISIBLE_RANGES = (
-    (0x00, 0x08),
-    (0x0B, 0x1F),
-    (0x7F, 0x9F),
-    (0xAD, 0xAD),
-    (0x61C, 0x61C),
-    (0x180B, 0x180F),
-    (0x200B, 0x200F),
-    (0x202A, 0x202E),
-    (0x2060, 0x206F),
-    (0xFE00, 0xFE0E),
-    (0xFEFF, 0xFEFF),
-    (0xFFF9, 0xFFFB),
-    (0xE0000, 0xE01EF),
-)
-"""Control, bidirectional, zero-width, tag and variation characters: what a person cannot see but a program obeys."""
-
-_INVISIBLE: dict[int, str] = {point: "" for low, high in _INVISIBLE_RANGES for point in range(low, high + 1)}
-_LINE_ENDS = re.compile(r"\r\n?|\x0b|\x0c|\x85|\u2028|\u2029")
-_SHOWN: dict[int, str] = {point: f"<U+{point:04X}>" for point in _INVISIBLE}
+__all__ = ["MASK", "Redactor", "clean", "code", "fence", "hides", "one_line", "prose", "shorten", "visible"]
 
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})(.*)$")
 _BULLET = re.compile(r"^([ \t]*)([-+*]|\d{1,9}[.)])[ \t]+(\S.*)$")
@@ -69,26 +48,6 @@ _ESCAPES = str.maketrans(
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LEAD = re.compile(r"^(\d{0,9})([-+=:#/.)])")
 _STARS = re.compile(r"[*\s]+")
-
-
-def clean(text: str) -> str:
-    """`text` without invisible and control characters; line ends are `\\n`, tabs four spaces. No escape codes left."""
-    return _LINE_ENDS.sub("\n", printable(text)).expandtabs(4).translate(_INVISIBLE)
-
-
-def visible(text: str) -> str:
-    """One line of code to show: invisible characters spelled out, so that a hidden one is seen. Tabs are kept."""
-    return printable(text).removesuffix("\r").translate(_SHOWN)
-
-
-def hides(text: str) -> bool:
-    """Whether `text` has invisible characters other than tab and line ends."""
-    return text.replace("\r", "").translate(_INVISIBLE) != text.replace("\r", "")
-
-
-def shorten(text: str, limit: int) -> str:
-    """`text` in at most `limit` characters, with `…` where it was cut."""
-    return text if len(text) <= limit else text[: max(0, limit - 1)].rstrip() + "…"
 
 
 def code(text: str) -> str:

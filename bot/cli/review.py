@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Final, Protocol, TextIO
+from typing import Final, NoReturn, Protocol, TextIO
 
 from bot import wiring
 from bot.cli import output
@@ -111,7 +111,14 @@ def _live(name: str, *, has_target: bool) -> _Closing | None:
 
 
 def _console(stream: TextIO) -> object:
-    return importlib.import_module("rich.console").Console(file=stream)
+    console = importlib.import_module("rich.console").Console(file=stream)
+    # Rich would leave with 1, which is the gate's.
+    console.on_broken_pipe = _gone
+    return console
+
+
+def _gone() -> NoReturn:
+    raise BrokenPipeError
 
 
 def _optional(module: str) -> ModuleType:

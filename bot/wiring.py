@@ -107,8 +107,11 @@ class Shared:
         self.close()
 
     def close(self) -> None:
-        """Close the connections to GitHub."""
+        """Close the connections to GitHub and to the endpoints."""
         with self._lock:
+            for model in self._models.values():
+                model.close()
+            self._models.clear()
             if self._github is not None:
                 self._github.close()
                 self._github = None

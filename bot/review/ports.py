@@ -191,6 +191,11 @@ class HeadFiles(Protocol):
         ...
 
 
+def _no_text(_path: str) -> str | None:
+    """For a source without a base, such as a diff file."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
     """A change with what belongs to it."""
@@ -199,6 +204,8 @@ class Opened:
     files: HeadFiles
     base_texts: Mapping[str, str]
     """`.github/spark.yml` and `.gitattributes` as the base has them; a key is missing where the file is."""
+    base_text: Callable[[str], str | None] = _no_text
+    """Any other file as the base has it, such as a guideline; None where there is none. May wait for the network."""
 
 
 class Source(Protocol):

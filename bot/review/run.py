@@ -149,6 +149,7 @@ class _Run:
         self, pool: ThreadPoolExecutor, plan: Plan, looks: Sequence[PassName], book: CoverageBook
     ) -> None:
         model = self._model
+        guidelines = self._guidelines() if model is not None else {}
         for look in looks:
             for chunk in plan.chunks:
                 if model is None:
@@ -162,7 +163,12 @@ class _Run:
                     model: Model = model, chunk: Chunk = chunk, look: PassName = look, gauge: Gauge = gauge
                 ) -> None:
                     prompt = review_prompt(
-                        self._opened.change, chunk, pass_name=look, effort=self._effort, config=self._config
+                        self._opened.change,
+                        chunk,
+                        pass_name=look,
+                        effort=self._effort,
+                        config=self._config,
+                        guidelines=guidelines,
                     )
                     run_stream(
                         model,
@@ -175,6 +181,14 @@ class _Run:
                     )
 
                 self._spawn(pool, work)
+
+    def _guidelines(self) -> dict[str, str]:
+        """The texts of the configuration's guideline files, from the base; one that is missing is told."""
+        texts = {name: self._opened.base_text(name) for name in self._config.guidelines}
+        self._tally.tell(
+            [f"The guideline {name} is not on the base branch." for name, text in texts.items() if text is None]
+        )
+        return {name: text for name, text in texts.items() if text is not None}
 
     def _start_trial(self, pool: ThreadPoolExecutor, slot: int, finding: Finding) -> None:
         model = self._model

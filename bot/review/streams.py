@@ -68,7 +68,7 @@ def run_stream(
         hearing.finish()
         reports.append(report)
         garbled += hearing.decoder.garbled
-        hole = _hole(report, understood=hearing.decoder.ended or hearing.findings > 0)
+        hole = _hole(report, understood=hearing.decoder.understood)
         if not hole or attempt == TRIES or not _may_pass(report) or stop.left() <= 0:
             break
         tell(Retried(chunk=chunk, pass_name=pass_name, report=report))
@@ -80,7 +80,6 @@ class _Hearing:
 
     def __init__(self, decoder: Decoder, gauge: Gauge, tell: Tell) -> None:
         self.decoder = decoder
-        self.findings = 0
         self._gauge = gauge
         self._tell = tell
 
@@ -92,7 +91,6 @@ class _Hearing:
         self._pass_on(self.decoder.finish())
 
     def _pass_on(self, raws: list[RawFinding]) -> None:
-        self.findings += len(raws)
         for raw in raws:
             self._tell(Heard(raw=raw))
 

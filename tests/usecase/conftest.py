@@ -186,6 +186,7 @@ class World:
     analyzers: list[Tool] = field(default_factory=list)
     publisher: Board | None = None
     config: str = ""
+    base: dict[str, str] = field(default_factory=dict)
     options: Options = field(default_factory=lambda: Options(run="run-1"))
     totals: Totals | None = None
     seconds: float = 30.0
@@ -244,7 +245,7 @@ class World:
         )
         change = Change(patch=self.patch, base="b" * 40, head="a" * 40, pull=pull, totals=self.totals)
         base_texts = {".github/spark.yml": self.config} if self.config else {}
-        opened = Opened(change=change, files=Files(self.texts), base_texts=base_texts)
+        opened = Opened(change=change, files=Files(self.texts), base_texts=base_texts, base_text=self.base.get)
         self.model = ScriptedModel(self.script) if self.with_model else None
         services = Services(
             model=self._make_model if self.with_model else None,

@@ -380,6 +380,15 @@ def test_the_repositorys_budget_reaches_the_model_and_the_clock(one_file):
     assert one_file.stop.left() <= 5
 
 
+def test_guidelines_come_from_the_base_and_a_missing_one_is_told(one_file):
+    one_file.config = "guidelines: [AGENTS.md, RULES.md]\n"
+    one_file.base = {"AGENTS.md": "Money is counted in cents."}
+    review = one_file.review()
+    (prompt,) = one_file.model.prompts
+    assert "Money is counted in cents." in prompt.user
+    assert review.notices == ("The guideline RULES.md is not on the base branch.",)
+
+
 def test_an_analyzer_that_the_repository_switched_off_does_not_run(one_file, a_result):
     one_file.config = "analyzers:\n  ruff: false\n"
     tool = one_file.tool(a_result(one_file))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from bot.errors import UserError
+from bot.errors import OutsideError, UserError
 from bot.git import RangeSource, Repository, StagedSource
 
 
@@ -158,8 +160,6 @@ def test_outside_of_a_repository_the_way_out_is_told(tmp_path, monkeypatch):
 
 
 def test_a_missing_directory_and_a_missing_git_are_told_apart(tmp_path, monkeypatch, sandbox):
-    from bot.errors import OutsideError
-
     with pytest.raises(UserError, match="does not exist"):
         RangeSource(Repository(tmp_path / "gone"), None).open()
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -178,3 +178,22 @@ def test_sha256_repositories_work(new_sandbox):
     repo.write("a.py", "3\n")
     repo.git("add", "a.py")
     assert StagedSource(Repository(repo.path)).open().files.text("a.py") == "3\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to somebody else")
+def test_a_repository_of_another_user_is_refused_with_gits_own_remedy(branched):
+    os.chown(branched.path, 12345, 12345)
+    with pytest.raises(UserError, match=r"belongs to another user.*git config --global --add safe\.directory"):
+        opened(branched)
+
+
+def test_a_partial_clone_without_its_blobs_says_how_to_get_them(new_sandbox, branched):
+    branched.commit("more", own__py="own\ntwo\n")
+    branched.git("config", "uploadpack.allowFilter", "true")
+    clone = new_sandbox("partial")
+    clone.git("clone", "--quiet", "--filter=blob:none", "--branch", "feature", branched.path.as_uri(), ".")
+    assert paths(clone, "HEAD~2..HEAD~2") == []
+    with pytest.raises(OutsideError, match=r"could not be fetched.*run git diff on the same range once"):
+        opened(clone, "HEAD~1")
+    clone.git("diff", "HEAD~1", "HEAD")
+    assert paths(clone, "HEAD~1") == ["own.py"]

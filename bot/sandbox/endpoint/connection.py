@@ -140,6 +140,7 @@ class Connection(asyncio.Protocol):
     def _plain(self, plain: Plain) -> None:
         self._later = None
         self._start(plain.status, (*plain.headers, ("content-length", str(len(plain.body)))))
+        self._finish_log()
         self._write(h11.Data(data=plain.body))
         self._end()
 
@@ -157,6 +158,9 @@ class Connection(asyncio.Protocol):
         steps = line.due(now - logged.started)
         if steps > logged.tokens:
             logged.tokens = steps
+            if steps == line.steps:
+                # Before the last byte goes out: who has read it all finds the log complete.
+                self._finish_log()
             self._flush(steps)
         if steps == line.steps:
             self._over(line)
@@ -176,9 +180,7 @@ class Connection(asyncio.Protocol):
         self._timeline = None
         if line.ending is Ending.CLEAN:
             self._end()
-            return
-        self._finish_log()
-        if self._transport is not None:
+        elif self._transport is not None:
             # Without lingering, closing sends RST: what a crashed server or a broken line looks like.
             peer = self._transport.get_extra_info("socket")
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -191,7 +193,6 @@ class Connection(asyncio.Protocol):
 
     def _end(self) -> None:
         self._write(h11.EndOfMessage())
-        self._finish_log()
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
             self._house.loop.call_soon(self._read)

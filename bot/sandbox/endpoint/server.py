@@ -29,8 +29,10 @@ class EndpointServer:
         self._port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Transport] = set()
+        self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spark-sandbox-endpoint", daemon=True)
         self._thread.start()
+        self._ready.wait()
 
     @property
     def url(self) -> str:
@@ -73,6 +75,7 @@ class EndpointServer:
             connections=self._connections,
         )
         server = loop.run_until_complete(loop.create_server(lambda: Connection(house), sock=self._listener))
+        self._ready.set()
         loop.run_forever()
         server.close()
         for transport in tuple(self._connections):

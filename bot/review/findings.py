@@ -6,7 +6,7 @@ which streams deliver does not change the result. A dropped slot stays, to catch
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.diff.model import Patch
 from bot.review.fingerprint import fingerprint
@@ -25,6 +25,14 @@ class Added:
     """Set when it went into a slot that was there."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A slot's finding after its trial; `merged` is set when it went into a slot that was told before."""
+
+    finding: Finding
+    merged: Dropped | None = None
+
+
 @dataclass(slots=True)
 class _Slot:
     finding: Finding
@@ -40,32 +48,47 @@ class Board:
         self._slots: list[_Slot] = []
 
     def add(self, finding: Finding) -> Added:
-        """Put `finding` into the slot of the same one, or into a new slot."""
+        """Put `finding` into the slot of the same one, or into a new slot.
+
+        The model's word never goes straight into a tool's slot: it has to pass its trial first, in a slot of its own.
+        """
         for number, slot in enumerate(self._slots):
             if not same(slot.finding, finding):
+                continue
+            if finding.source == "model" and slot.finding.source != "model":
                 continue
             if slot.dropped and finding.source != "model":
                 # The check refuted what the model said; a tool's result stands on its own.
                 continue
             if slot.settled and not slot.dropped:
-                slot.finding = combine(slot.finding, finding)
+                slot.finding = combine(slot.finding, _tried(finding))
             else:
-                slot.others.append(finding)
-            why = "the same finding was refuted" if slot.dropped else f"said once already: {slot.finding.title}"
-            return Added(slot=number, is_new=False, merged=Dropped(finding=finding, reason="duplicate", why=why))
+                slot.others.append(_tried(finding))
+            return Added(slot=number, is_new=False, merged=_duplicate(finding, slot))
         self._slots.append(_Slot(finding))
         return Added(slot=len(self._slots) - 1, is_new=True)
 
-    def settle(self, number: int, finding: Finding) -> Finding:
-        """The slot's finding has passed its trial; gives it with its duplicates merged in."""
+    def settle(self, number: int, finding: Finding) -> Settled:
+        """The slot's finding has passed its trial: gives it with its duplicates merged in.
+
+        Where a tool said the same meanwhile, the slot goes into the tool's and is itself a duplicate.
+        """
         slot = self._slots[number]
         for other in slot.others:
             finding = combine(finding, other)
         slot.finding, slot.settled = finding, True
         slot.others.clear()
-        return finding
+        for twin in self._slots:
+            if twin is slot or not twin.settled or twin.dropped or not same(twin.finding, finding):
+                continue
+            if (twin.finding.source == "model") == (finding.source == "model"):
+                continue
+            twin.finding = combine(twin.finding, finding)
+            slot.dropped = True
+            return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
+        return Settled(finding=finding)
 
-    def drop(self, number: int, dropped: Dropped) -> Finding | None:
+    def drop(self, number: int, dropped: Dropped) -> Settled | None:
         """The slot's finding was refuted. A tool's finding that waited in the slot takes its place and is given back."""
         slot = self._slots[number]
         tools = [other for other in slot.others if other.source != "model"]
@@ -84,6 +107,16 @@ class Board:
 def _order(finding: Finding) -> tuple[int, int, int, int, str]:
     anchor = finding.anchor
     return (-finding.severity.rank, anchor.hunk.file, anchor.hunk.hunk, anchor.start_line, finding.fingerprint)
+
+
+def _tried(finding: Finding) -> Finding:
+    """What may go into another finding: a suggestion that nobody tried may not."""
+    return finding if finding.proven else replace(finding, suggestion=None)
+
+
+def _duplicate(finding: Finding, slot: _Slot) -> Dropped:
+    why = "the same finding was refuted" if slot.dropped else f"said once already: {slot.finding.title}"
+    return Dropped(finding=finding, reason="duplicate", why=why)
 
 
 def from_analyzer(result: AnalyzerResult, patch: Patch) -> Finding:

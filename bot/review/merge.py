@@ -41,11 +41,12 @@ def same(one: Finding, other: Finding) -> bool:
         return False
     if here.start_line > there.line or there.start_line > here.line:
         return False
-    needed = _ALIKE
-    if family(one.category) == family(other.category):
-        needed -= _FAMILY_BONUS
-    if (here.start_line, here.line) == (there.start_line, there.line):
-        needed -= _RANGE_BONUS
+    one_family = family(one.category) == family(other.category)
+    one_range = (here.start_line, here.line) == (there.start_line, there.line)
+    if one_family and one_range and (one.source == "model") != (other.source == "model"):
+        # A tool and the model seldom share words; on the same lines about the same kind of thing they mean the same.
+        return likeness(one, other) >= _UNRELATED
+    needed = _ALIKE - _FAMILY_BONUS * one_family - _RANGE_BONUS * one_range
     return likeness(one, other) >= needed
 
 

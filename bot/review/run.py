@@ -287,15 +287,18 @@ class _Run:
 
     def _settle(self, slot: int, outcome: Finding | Dropped) -> None:
         if isinstance(outcome, Dropped):
-            kept = self._board.drop(slot, outcome)
-            if kept is None:
-                self._drop(outcome)
-                return
+            self._drop(outcome)
+            settled = self._board.drop(slot, outcome)
         else:
-            kept = self._board.settle(slot, outcome)
+            settled = self._board.settle(slot, outcome)
+        if settled is None:
+            return
+        if settled.merged is not None:
+            self._drop(settled.merged)
+            return
         if self._tally.first_finding is None:
             self._tally.first_finding = self._since()
-        self._emit(Found(at=self._since(), finding=kept))
+        self._emit(Found(at=self._since(), finding=settled.finding))
 
     def _drop(self, dropped: Dropped) -> None:
         self._tally.dropped.append(dropped)

@@ -251,6 +251,35 @@ def test_a_tool_keeps_its_finding_when_the_check_refutes_the_models_twin(one_fil
     assert checked.is_set() or len(review.dropped) == 1
 
 
+def test_a_patch_that_nobody_tried_is_never_offered_when_tool_and_model_say_the_same(one_file, a_result):
+    told = threading.Event()
+    one_file.analyzers = [one_file.tool(a_result(one_file))]
+
+    class AfterTheTool:
+        name = "late"
+
+        def stream(self, prompt, *, sink, stop):
+            assert one_file.ear.heard.wait(10), "the tool's finding was not told"
+            told.set()
+            sink('{"suggestion": "def load((("}' if prompt.kind is CallKind.REPAIR else
+                 one_file.says("app.py", 2, suggestion="def load(path, cache=None:") + END)  # fmt: skip
+            return CallReport(end=StreamEnd.WHOLE)
+
+    one_file.other_model = AfterTheTool()
+    review = one_file.review()
+    assert told.is_set()
+    (finding,) = review.findings
+    assert (finding.suggestion, finding.proven) == (None, False)
+    assert [dropped.reason for dropped in review.dropped] == ["duplicate"]
+
+
+def test_the_models_proven_patch_goes_to_the_tools_finding_of_the_same(one_file, a_result):
+    one_file.analyzers = [one_file.tool(a_result(one_file))]
+    one_file.script = lambda prompt, before: one_file.says("app.py", 2, suggestion="def load(path, cache=None):") + END
+    (finding,) = one_file.review().findings
+    assert (finding.suggestion, finding.proven) == ("def load(path, cache=None):", True)
+
+
 def test_a_tool_that_cannot_run_is_told_and_loses_nothing_else(one_file):
     one_file.analyzers = [one_file.tool(problem="it is not installed")]
     one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END

@@ -20,6 +20,7 @@ from bot.sandbox.github.access import identify, require
 from bot.sandbox.github.call import ApiError, Call, Reply, Route
 from bot.sandbox.github.faults import MESSAGES, Fault, FaultBook, Kind, When
 from bot.sandbox.github.headers import common_headers, rate_headers
+from bot.sandbox.github.listener import SOCKET
 from bot.sandbox.github.rates import RateBook, Refused
 from bot.sandbox.github.records import Json, Principal
 from bot.sandbox.github.seen import RequestLog, Seen
@@ -125,7 +126,7 @@ def _half(payload: bytes, client: socket.socket) -> Iterator[bytes]:
 
 def connection() -> socket.socket:
     """The socket of the current request."""
-    raw = request.environ["werkzeug.socket"]
+    raw = request.environ[SOCKET]
     assert isinstance(raw, socket.socket)
     return raw
 

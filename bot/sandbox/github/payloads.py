@@ -8,11 +8,10 @@ from bot.sandbox.github.repo import Repo
 from bot.sandbox.github.shapes import Urls, repo_json, user_json
 from bot.sandbox.github.shapes_checks import check_run_json
 from bot.sandbox.github.shapes_pulls import (
-    association,
     full_pull_json,
     issue_comment_json,
+    issue_json,
     pull_json,
-    reactions_json,
 )
 from bot.sandbox.github.shapes_reviews import comment_json, review_json
 
@@ -97,50 +96,6 @@ def _issue_comment(urls: Urls, happening: Happening) -> dict[str, Json]:
     if happening.action == "edited":
         part["changes"] = happening.subjects.get("changes", {})
     return part
-
-
-def issue_json(urls: Urls, repo: Repo, pull: Pull) -> dict[str, Json]:
-    """A pull seen as an issue, as comments on its conversation tell it: with `pull_request`."""
-    api = f"{urls.api}/repos/{repo.full_name}"
-    own, html = f"{api}/issues/{pull.number}", f"{urls.web}/{repo.full_name}/pull/{pull.number}"
-    return {
-        "url": own,
-        "repository_url": api,
-        "labels_url": f"{own}/labels{{/name}}",
-        "comments_url": f"{own}/comments",
-        "events_url": f"{own}/events",
-        "html_url": html,
-        "id": pull.id,
-        "node_id": pull.node_id,
-        "number": pull.number,
-        "title": pull.title,
-        "user": user_json(urls, pull.author),
-        "labels": [],
-        "state": pull.state,
-        "locked": False,
-        "assignee": None,
-        "assignees": [],
-        "milestone": None,
-        "comments": sum(each.pull is pull for each in repo.issue_comments.values()),
-        "created_at": pull.created_at,
-        "updated_at": pull.updated_at,
-        "closed_at": pull.closed_at,
-        "author_association": association(repo, pull.author),
-        "active_lock_reason": None,
-        "draft": pull.draft,
-        "pull_request": {
-            "url": f"{api}/pulls/{pull.number}",
-            "html_url": html,
-            "diff_url": f"{html}.diff",
-            "patch_url": f"{html}.patch",
-            "merged_at": pull.merged_at,
-        },
-        "body": pull.body,
-        "reactions": reactions_json(own, []),
-        "timeline_url": f"{own}/timeline",
-        "performed_via_github_app": None,
-        "state_reason": None,
-    }
 
 
 def _check_run(urls: Urls, happening: Happening) -> dict[str, Json]:

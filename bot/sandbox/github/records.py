@@ -124,6 +124,7 @@ class Review:
     created_at: str
     submitted_at: str | None = None
     dismissal: str = ""
+    minimized: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

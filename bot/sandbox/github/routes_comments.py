@@ -1,12 +1,12 @@
-"""Review comments, replies, conversation comments and reactions."""
+"""Review comments, replies, and comments of the conversation."""
 
 from __future__ import annotations
 
 from bot.sandbox.github import threads
 from bot.sandbox.github.call import ApiError, Call, Reply, Route, not_found, validation_failed
-from bot.sandbox.github.records import App, Comment, IssueComment, Reaction
+from bot.sandbox.github.records import App, Comment, IssueComment
 from bot.sandbox.github.review_input import check_body, single_comment
-from bot.sandbox.github.shapes_pulls import REACTIONS, issue_comment_json, reaction_json
+from bot.sandbox.github.shapes_pulls import issue_comment_json
 from bot.sandbox.github.shapes_reviews import comment_json
 
 
@@ -84,23 +84,23 @@ def _created(call: Call, comment: Comment) -> Reply:
 
 def get_comment(call: Call) -> Reply:
     """One review comment."""
-    return Reply(data=comment_json(call.urls, call.repo, _comment(call)))
+    return Reply(data=comment_json(call.urls, call.repo, find_comment(call)))
 
 
 def update_comment(call: Call) -> Reply:
     """Change a review comment's body."""
-    comment, body = _comment(call), call.needed("body")
+    comment, body = find_comment(call), call.needed("body")
     _only_author(call, comment)
     check_body(call, body, "PullRequestReviewComment")
+    pull, changes = comment.thread.pull, {"body": {"from": comment.body}}
     comment.body, comment.updated_at = body, call.world.now()
-    pull = comment.thread.pull
-    call.repo.happened("pull_request_review_comment", "edited", call.user, pull=pull, comment=comment)
+    call.repo.happened("pull_request_review_comment", "edited", call.user, pull=pull, comment=comment, changes=changes)
     return Reply(data=comment_json(call.urls, call.repo, comment))
 
 
 def delete_comment(call: Call) -> Reply:
     """Delete a review comment."""
-    comment = _comment(call)
+    comment = find_comment(call)
     _only_author(call, comment)
     threads.remove_comment(call.repo, comment)
     pull = comment.thread.pull
@@ -108,7 +108,8 @@ def delete_comment(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def _comment(call: Call) -> Comment:
+def find_comment(call: Call) -> Comment:
+    """The review comment of the path. ApiError 404 when there is none that this account may see."""
     found = call.repo.comments.get(int(call.args["comment"]))
     if found is None or (found.review.state == "PENDING" and found.author is not call.who.user):
         raise not_found()
@@ -164,12 +165,12 @@ def add_issue_comment(call: Call, body: str, app: App | None) -> IssueComment:
 
 def get_issue_comment(call: Call) -> Reply:
     """One comment of the conversation."""
-    return Reply(data=issue_comment_json(call.urls, call.repo, _issue_comment(call)))
+    return Reply(data=issue_comment_json(call.urls, call.repo, find_issue_comment(call)))
 
 
 def update_issue_comment(call: Call) -> Reply:
     """Change a comment's body."""
-    comment, body, before = _issue_comment(call), call.needed("body"), _issue_comment(call).body
+    comment, body, before = find_issue_comment(call), call.needed("body"), find_issue_comment(call).body
     _only_author(call, comment)
     check_body(call, body, "IssueComment")
     comment.body, comment.updated_at = body, call.world.now()
@@ -180,59 +181,19 @@ def update_issue_comment(call: Call) -> Reply:
 
 def delete_issue_comment(call: Call) -> Reply:
     """Delete a comment."""
-    comment = _issue_comment(call)
+    comment = find_issue_comment(call)
     _only_author(call, comment)
     del call.repo.issue_comments[comment.id]
     call.repo.happened("issue_comment", "deleted", call.user, pull=comment.pull, comment=comment)
     return Reply(status=204)
 
 
-def _issue_comment(call: Call) -> IssueComment:
+def find_issue_comment(call: Call) -> IssueComment:
+    """The conversation's comment of the path. ApiError 404 when there is none."""
     found = call.repo.issue_comments.get(int(call.args["comment"]))
     if found is None:
         raise not_found()
     return found
-
-
-# Reactions
-
-
-def _reactions(call: Call) -> list[Reaction]:
-    return _comment(call).reactions if "/pulls/" in call.path else _issue_comment(call).reactions
-
-
-def list_reactions(call: Call) -> Reply:
-    """The reactions under a comment."""
-    wanted = call.query.get("content")
-    return call.page([reaction_json(call.urls, each) for each in _reactions(call) if wanted in {None, each.content}])
-
-
-def create_reaction(call: Call) -> Reply:
-    """React; 200 with the old reaction when it was there already."""
-    content, reactions = call.needed("content"), _reactions(call)
-    if content not in REACTIONS:
-        raise validation_failed({"resource": "Reaction", "code": "custom", "field": "content", "message": "is invalid"})
-    for each in reactions:
-        if each.user is call.user and each.content == content:
-            return Reply(data=reaction_json(call.urls, each))
-    reaction = call.world.named(
-        "REA",
-        lambda number, node_id: Reaction(
-            id=number, node_id=node_id, user=call.user, content=content, created_at=call.world.now()
-        ),
-    )
-    reactions.append(reaction)
-    return Reply(status=201, data=reaction_json(call.urls, reaction))
-
-
-def delete_reaction(call: Call) -> Reply:
-    """Take a reaction back."""
-    reactions = _reactions(call)
-    for each in reactions:
-        if each.id == int(call.args["reaction"]):
-            reactions.remove(each)
-            return Reply(status=204)
-    raise not_found()
 
 
 _REPO = "/repos/<owner>/<name>"
@@ -240,7 +201,7 @@ _OF_PULL = f"{_REPO}/pulls/<int:number>/comments"
 _ONE = f"{_REPO}/pulls/comments/<int:comment>"
 _TALK = f"{_REPO}/issues/<int:number>/comments"
 _TALK_ONE = f"{_REPO}/issues/comments/<int:comment>"
-_DOCS, _TALK_DOCS, _REACT = "pulls/comments#", "issues/comments#", "reactions/reactions#"
+_DOCS, _TALK_DOCS = "pulls/comments#", "issues/comments#"
 _READ, _WRITE = "pull_requests:read", "pull_requests:write"
 _TALK_READ, _TALK_WRITE = "issues:read|pull_requests:read", "issues:write|pull_requests:write"
 
@@ -260,15 +221,6 @@ ROUTES = {
     ("DELETE", _ONE): Route(
         run=delete_comment, needs=_WRITE, docs=f"{_DOCS}delete-a-review-comment-for-a-pull-request"
     ),
-    ("GET", f"{_ONE}/reactions"): Route(
-        run=list_reactions, needs=_READ, docs=f"{_REACT}list-reactions-for-a-pull-request-review-comment"
-    ),
-    ("POST", f"{_ONE}/reactions"): Route(
-        run=create_reaction, needs=_WRITE, docs=f"{_REACT}create-reaction-for-a-pull-request-review-comment"
-    ),
-    ("DELETE", f"{_ONE}/reactions/<int:reaction>"): Route(
-        run=delete_reaction, needs=_WRITE, docs=f"{_REACT}delete-a-pull-request-comment-reaction"
-    ),
     ("GET", _TALK): Route(run=list_issue_comments, needs=_TALK_READ, docs=f"{_TALK_DOCS}list-issue-comments"),
     ("POST", _TALK): Route(
         run=create_issue_comment, needs=_TALK_WRITE, docs=f"{_TALK_DOCS}create-an-issue-comment", creates=True
@@ -279,14 +231,5 @@ ROUTES = {
     ),
     ("DELETE", _TALK_ONE): Route(
         run=delete_issue_comment, needs=_TALK_WRITE, docs=f"{_TALK_DOCS}delete-an-issue-comment"
-    ),
-    ("GET", f"{_TALK_ONE}/reactions"): Route(
-        run=list_reactions, needs=_TALK_READ, docs=f"{_REACT}list-reactions-for-an-issue-comment"
-    ),
-    ("POST", f"{_TALK_ONE}/reactions"): Route(
-        run=create_reaction, needs=_TALK_WRITE, docs=f"{_REACT}create-reaction-for-an-issue-comment"
-    ),
-    ("DELETE", f"{_TALK_ONE}/reactions/<int:reaction>"): Route(
-        run=delete_reaction, needs=_TALK_WRITE, docs=f"{_REACT}delete-an-issue-comment-reaction"
     ),
 }

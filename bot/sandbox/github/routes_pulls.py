@@ -6,7 +6,7 @@ from bot.sandbox.github.call import ApiError, Call, Reply, Route, not_found, val
 from bot.sandbox.github.git import GitError
 from bot.sandbox.github.records import Pull
 from bot.sandbox.github.shapes import commit_json
-from bot.sandbox.github.shapes_pulls import files_json, full_pull_json, pull_json
+from bot.sandbox.github.shapes_pulls import files_json, full_pull_json, issue_json, pull_json
 
 
 def get_pull(call: Call) -> Reply:
@@ -150,6 +150,18 @@ def merge_pull(call: Call) -> Reply:
     return Reply(data={"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
 
 
+def get_issue(call: Call) -> Reply:
+    """The pull seen as an issue."""
+    return Reply(data=issue_json(call.urls, call.repo, call.pull))
+
+
+def pulls_of_commit(call: Call) -> Reply:
+    """The pulls that a commit belongs to."""
+    repo, sha = call.repo, str(call.args["sha"])
+    found = [pull for pull in repo.pulls.values() if any(commit.sha == sha for commit in repo.commits(pull))]
+    return call.page([pull_json(call.urls, repo, pull) for pull in found])
+
+
 _REPO = "/repos/<owner>/<name>"
 _PULL = f"{_REPO}/pulls/<int:number>"
 
@@ -165,6 +177,14 @@ ROUTES = {
     ),
     ("GET", f"{_PULL}/commits"): Route(
         run=list_commits, needs="pull_requests:read", docs="pulls/pulls#list-commits-on-a-pull-request"
+    ),
+    ("GET", f"{_REPO}/issues/<int:number>"): Route(
+        run=get_issue, needs="issues:read|pull_requests:read", docs="issues/issues#get-an-issue"
+    ),
+    ("GET", f"{_REPO}/commits/<sha>/pulls"): Route(
+        run=pulls_of_commit,
+        needs="pull_requests:read",
+        docs="commits/commits#list-pull-requests-associated-with-a-commit",
     ),
     ("GET", f"{_PULL}/merge"): Route(
         run=is_merged, needs="pull_requests:read", docs="pulls/pulls#check-if-a-pull-request-has-been-merged"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bot.sandbox.github import threads
 from bot.sandbox.github.call import ApiError, Call, Reply, Route, not_found, unprocessable
 from bot.sandbox.github.records import Json, Pull, Review
 from bot.sandbox.github.review_input import commit_of_pull, review_comments, too_long, too_long_text
 from bot.sandbox.github.shapes_reviews import comment_json, review_json
+
+if TYPE_CHECKING:
+    from bot.sandbox.github.repo import Repo
 
 STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
 
@@ -55,7 +60,7 @@ def create_review(call: Call) -> Reply:
     for new in comments:
         threads.add_thread(repo, review, new, commit_id=commit)
     if event is not None:
-        told(call, review)
+        told(repo, review)
     return Reply(data=review_json(call.urls, repo, review))
 
 
@@ -73,9 +78,8 @@ def check_event(call: Call, pull: Pull, event: str, body: str) -> None:
         raise unprocessable("Body can't be blank")
 
 
-def told(call: Call, review: Review) -> None:
+def told(repo: Repo, review: Review) -> None:
     """Webhooks of a review that was submitted, and of its comments."""
-    repo = call.repo
     repo.happened("pull_request_review", "submitted", review.author, pull=review.pull, review=review)
     for comment in list(repo.comments.values()):
         if comment.review is review:
@@ -94,7 +98,7 @@ def submit_review(call: Call) -> Reply:
     if too_long(call, body):
         raise unprocessable(too_long_text(call).capitalize())
     review.body, review.state, review.submitted_at = body, STATES[str(event)], call.world.now()
-    told(call, review)
+    told(call.repo, review)
     return Reply(data=review_json(call.urls, call.repo, review))
 
 
@@ -116,10 +120,7 @@ def delete_review(call: Call) -> Reply:
     if review.state != "PENDING":
         raise unprocessable("Can not delete a non-pending pull request review")
     data: Json = review_json(call.urls, call.repo, review)
-    repo = call.repo
-    for comment in [each for each in repo.comments.values() if each.review is review]:
-        threads.remove_comment(repo, comment)
-    del repo.reviews[review.id]
+    threads.remove_review(call.repo, review)
     return Reply(data=data)
 
 

@@ -5,82 +5,31 @@ Refuses to listen on any other address.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import socket
 import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from flask import Flask, Response, request
-from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from bot.sandbox.github.call import Route
 from bot.sandbox.github.faults import FaultBook
 from bot.sandbox.github.gate import CutError, Site, connection, hang_up, serve
+from bot.sandbox.github.listener import Listener
 from bot.sandbox.github.options import GitHubOptions
 from bot.sandbox.github.rates import RateBook
-from bot.sandbox.github.routes import ROUTES
+from bot.sandbox.github.routes import GRAPHQL, ROUTES
 from bot.sandbox.github.seen import RequestLog
 from bot.sandbox.github.shapes import Urls
 from bot.sandbox.github.webhooks import Webhooks
 from bot.sandbox.github.world import World
 
+if TYPE_CHECKING:
+    pass
+
 _JOIN_SECONDS = 5.0
-
-
-class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Headers and body are two writes; with Nagle's algorithm the second would wait for a delayed ACK (40 ms).
-    disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's word
-        """Nothing is printed; the request log keeps everything."""
-
-    def setup(self) -> None:
-        super().setup()
-        assert isinstance(self.server, _Server)
-        self.server.opened(self.connection)
-
-    def finish(self) -> None:
-        assert isinstance(self.server, _Server)
-        self.server.closed(self.connection)
-        with contextlib.suppress(OSError):
-            super().finish()
-
-
-class _Server(ThreadedWSGIServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, port: int, app: Flask) -> None:
-        self._connections: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        self._quiet = threading.Condition(self._guard)
-        super().__init__("127.0.0.1", port, app, _Handler)
-
-    def opened(self, connection: socket.socket) -> None:
-        with self._guard:
-            self._connections.add(connection)
-
-    def closed(self, connection: socket.socket) -> None:
-        with self._quiet:
-            self._connections.discard(connection)
-            self._quiet.notify_all()
-
-    def hang_up(self, seconds: float) -> None:
-        """Close every open connection and wait until their threads have let go."""
-        with self._quiet:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-            self._quiet.wait_for(lambda: not self._connections, timeout=seconds)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no error of the stand-in."""
 
 
 class GitHubServer:
@@ -96,7 +45,7 @@ class GitHubServer:
         self.requests = RequestLog()
         self._root: Path | None = None
         self._site: Site | None = None
-        self._server: _Server | None = None
+        self._server: Listener | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
@@ -104,7 +53,7 @@ class GitHubServer:
         self._root = Path(tempfile.mkdtemp(prefix="spark-github-"))
         world = World(self._root, self.options)
         app = Flask("bot.sandbox.github", root_path=str(Path(__file__).parent))
-        self._server = _Server(self.options.port, app)
+        self._server = Listener(self.options.port, app.wsgi_app)
         urls = Urls(web=f"http://127.0.0.1:{self._server.server_port}")
         site = Site(
             world=world,
@@ -189,6 +138,13 @@ def _install(app: Flask, site: Site) -> None:
     app.url_map.merge_slashes = False
     for (method, template), route in ROUTES.items():
         _add(app, site, method, template, route)
+    app.add_url_rule(
+        "/api/graphql",
+        "graphql",
+        lambda: serve(site, GRAPHQL, "/graphql", "/graphql", {}),
+        methods=["POST"],
+        provide_automatic_options=False,
+    )
     _add_unknown(app, site)
 
     @app.errorhandler(CutError)

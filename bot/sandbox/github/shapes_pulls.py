@@ -206,3 +206,47 @@ def issue_comment_json(urls: Urls, repo: Repo, comment: IssueComment) -> dict[st
         "reactions": reactions_json(own, comment.reactions),
         "performed_via_github_app": app_json(urls, comment.app) if comment.app else None,
     }
+
+
+def issue_json(urls: Urls, repo: Repo, pull: Pull) -> dict[str, Json]:
+    """A pull seen as an issue, as comments on its conversation tell it: with `pull_request`."""
+    api = f"{urls.api}/repos/{repo.full_name}"
+    own, html = f"{api}/issues/{pull.number}", f"{urls.web}/{repo.full_name}/pull/{pull.number}"
+    return {
+        "url": own,
+        "repository_url": api,
+        "labels_url": f"{own}/labels{{/name}}",
+        "comments_url": f"{own}/comments",
+        "events_url": f"{own}/events",
+        "html_url": html,
+        "id": pull.id,
+        "node_id": pull.node_id,
+        "number": pull.number,
+        "title": pull.title,
+        "user": user_json(urls, pull.author),
+        "labels": [],
+        "state": pull.state,
+        "locked": False,
+        "assignee": None,
+        "assignees": [],
+        "milestone": None,
+        "comments": sum(each.pull is pull for each in repo.issue_comments.values()),
+        "created_at": pull.created_at,
+        "updated_at": pull.updated_at,
+        "closed_at": pull.closed_at,
+        "author_association": association(repo, pull.author),
+        "active_lock_reason": None,
+        "draft": pull.draft,
+        "pull_request": {
+            "url": f"{api}/pulls/{pull.number}",
+            "html_url": html,
+            "diff_url": f"{html}.diff",
+            "patch_url": f"{html}.patch",
+            "merged_at": pull.merged_at,
+        },
+        "body": pull.body,
+        "reactions": reactions_json(own, []),
+        "timeline_url": f"{own}/timeline",
+        "performed_via_github_app": None,
+        "state_reason": None,
+    }

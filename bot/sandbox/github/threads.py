@@ -132,6 +132,13 @@ def remove_comment(repo: Repo, comment: Comment) -> None:
         repo.threads.pop(comment.thread.id, None)
 
 
+def remove_review(repo: Repo, review: Review) -> None:
+    """Delete a review with its comments."""
+    for comment in [each for each in repo.comments.values() if each.review is review]:
+        remove_comment(repo, comment)
+    del repo.reviews[review.id]
+
+
 def follow(repo: Repo, pull: Pull) -> None:
     """The pull's head or base moved: move every thread to its new line, or outdate it."""
     diff = repo.diff(pull)

@@ -1,0 +1,317 @@
+"""The GraphQL mutations: reviews begun and submitted, threads, resolving, minimizing, commits on a branch."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from bot.diff.model import Side
+from bot.sandbox.github import graph_objects as objects
+from bot.sandbox.github import threads
+from bot.sandbox.github.access import require, sees
+from bot.sandbox.github.call import ApiError, Call
+from bot.sandbox.github.graph_base import Node, git_object
+from bot.sandbox.github.graph_errors import FORBIDDEN, RefusedError, no_node, unprocessable
+from bot.sandbox.github.records import Comment, IssueComment, Json, Pull, Review, Thread
+from bot.sandbox.github.review_input import commit_of_pull
+from bot.sandbox.github.routes_reviews import STATES, check_event, told
+from bot.sandbox.github.rules import Place, Refusal, Spot, find_place, one_text
+from bot.sandbox.github.threads import NewComment
+
+if TYPE_CHECKING:
+    from bot.sandbox.github.repo import Repo
+
+T = TypeVar("T")
+Input = Mapping[str, Json]
+
+
+def root(call: Call) -> Node:
+    """The fields of Mutation."""
+    return {name: _field(call, run) for name, run in MUTATIONS.items()}
+
+
+def _field(call: Call, run: Callable[[Call, Input], Node]) -> Callable[..., Node]:
+    def resolve(_: object, input: Input) -> Node:  # noqa: A002 - GitHub's word
+        return run(call, input) | {"clientMutationId": input.get("clientMutationId")}
+
+    return resolve
+
+
+def _record(call: Call, node_id: str, kind: type[T], needs: str) -> tuple[Repo, T]:
+    """The record of a global id and its repository. RefusedError when it is not there or not allowed."""
+    record = call.world.nodes.get(node_id)
+    repo = objects.repo_of(call, record)
+    if repo is None or not isinstance(record, kind) or not sees(call.world, call.who, repo):
+        raise no_node(node_id)
+    _may(call, repo, needs)
+    return repo, record
+
+
+def _may(call: Call, repo: Repo, needs: str) -> None:
+    try:
+        require(call.world, call.who, repo, needs)
+    except ApiError as error:
+        raise RefusedError("FORBIDDEN", FORBIDDEN.get(call.who.kind, error.message)) from error
+
+
+def _checked(call: Call, pull: Pull, event: str, body: str) -> None:
+    try:
+        check_event(call, pull, event, body)
+    except ApiError as error:
+        raise unprocessable(str((error.errors or [error.message])[0])) from error
+
+
+def _fits(call: Call, text: str) -> str:
+    most = call.options.limits.body_characters
+    if len(text) > most:
+        raise unprocessable(f"Body is too long (maximum is {most} characters)")
+    return text
+
+
+def add_review(call: Call, given: Input) -> Node:
+    """A review with its threads; without an event it stays pending."""
+    repo, pull = _record(call, given["pullRequestId"], Pull, "pull_requests:write")
+    commit = commit_of_pull(repo, pull, given.get("commitOID"))
+    if commit is None:
+        raise unprocessable("Start commit oid is not part of the pull request")
+    diff = repo.diff(pull, commit)
+    found: list[NewComment] = []
+    refusals: list[Refusal] = []
+    spots = [(_thread_spot(each), each["body"]) for each in given.get("threads") or []]
+    spots += [
+        (Spot(path=each["path"], position=each["position"]), each["body"]) for each in given.get("comments") or []
+    ]
+    for spot, body in spots:
+        place = find_place(diff, spot)
+        if isinstance(place, Place):
+            found.append(NewComment(place=place, body=_fits(call, body)))
+        else:
+            refusals.extend(place)
+    if refusals:
+        raise unprocessable(one_text(refusals))
+    event, body = given.get("event"), _fits(call, given.get("body") or "")
+    if event is not None:
+        _checked(call, pull, event, body)
+    if threads.pending_review(repo, pull, call.user) is not None:
+        raise unprocessable("User can only have one pending review per pull request")
+    state = STATES.get(str(event), "PENDING")
+    review = threads.add_review(repo, pull, author=call.user, body=body, state=state, commit_id=commit)
+    for new in found:
+        threads.add_thread(repo, review, new, commit_id=commit)
+    if event is not None:
+        told(repo, review)
+    return {"pullRequestReview": objects.review(call, repo, review)}
+
+
+def _thread_spot(given: Input) -> Spot:
+    start = given.get("startLine")
+    return Spot(
+        path=given["path"],
+        line=given.get("line"),
+        side=Side(given.get("side") or "RIGHT"),
+        start_line=start,
+        start_side=Side(given.get("startSide") or "RIGHT") if start is not None else None,
+        whole_file=given.get("subjectType") == "FILE",
+    )
+
+
+def _pending_of(call: Call, given: Input) -> tuple[Repo, Review]:
+    if given.get("pullRequestReviewId"):
+        repo, review = _record(call, given["pullRequestReviewId"], Review, "pull_requests:write")
+    elif given.get("pullRequestId"):
+        repo, pull = _record(call, given["pullRequestId"], Pull, "pull_requests:write")
+        pending = threads.pending_review(repo, pull, call.user)
+        review = pending or threads.add_review(
+            repo, pull, author=call.user, body="", state="PENDING", commit_id=pull.head_sha
+        )
+    else:
+        raise unprocessable("A pull request or a pull request review must be given")
+    if review.author is not call.who.user:
+        raise RefusedError("FORBIDDEN", FORBIDDEN.get(call.who.kind, "Not the author of this review"))
+    return repo, review
+
+
+def add_thread(call: Call, given: Input) -> Node:
+    """A thread in a pending review. Lines outside the diff are taken, and then never shown, as on GitHub."""
+    repo, review = _pending_of(call, given)
+    if review.state != "PENDING":
+        raise unprocessable("Can not add a thread to a submitted pull request review")
+    place = find_place(repo.diff(review.pull, review.commit_id), _thread_spot(given))
+    if isinstance(place, Place):
+        new = NewComment(place=place, body=_fits(call, given["body"]))
+        comment = threads.add_thread(repo, review, new, commit_id=review.commit_id)
+        return {"thread": objects.thread(call, repo, comment.thread)}
+    if _no_such_path(place):
+        raise unprocessable(one_text(place))
+    return {"thread": objects.thread(call, repo, _lost_thread(call, review, given))}
+
+
+def _no_such_path(refusals: tuple[Refusal, ...]) -> bool:
+    return any(refusal.field in {"path", ""} for refusal in refusals)
+
+
+def _lost_thread(call: Call, review: Review, given: Input) -> Thread:
+    line = given.get("line") or 1
+    return call.world.named(
+        "PRRT",
+        lambda number, node_id: Thread(
+            id=number,
+            node_id=node_id,
+            pull=review.pull,
+            path=given["path"],
+            side=Side(given.get("side") or "RIGHT"),
+            line=None,
+            original_line=line,
+            start_side=None,
+            start_line=None,
+            original_start_line=given.get("startLine"),
+            position=None,
+            original_position=0,
+            diff_hunk="",
+            commit_id=review.commit_id,
+            original_commit_id=review.commit_id,
+            original_base=review.commit_id,
+        ),
+    )
+
+
+def add_reply(call: Call, given: Input) -> Node:
+    """A reply, in a pending review if one is given or begun, else at once."""
+    repo, thread = _record(call, given["pullRequestReviewThreadId"], Thread, "pull_requests:write")
+    if not thread.comments:
+        raise no_node(given["pullRequestReviewThreadId"])
+    pull = thread.pull
+    review = threads.pending_review(repo, pull, call.user)
+    if given.get("pullRequestReviewId"):
+        _, review = _pending_of(call, given)
+    at_once = review is None
+    if review is None:
+        review = threads.add_review(
+            repo, pull, author=call.user, body="", state="COMMENTED", commit_id=thread.original_commit_id
+        )
+    body = _fits(call, given["body"])
+    comment = threads.add_comment(repo, thread, review, author=call.user, body=body, reply_to=thread.comments[0].id)
+    if at_once:
+        repo.happened("pull_request_review_comment", "created", call.user, pull=pull, comment=comment)
+    return {"comment": objects.comment(call, repo, comment)}
+
+
+def submit_review(call: Call, given: Input) -> Node:
+    """Submit one's pending review."""
+    repo, review = _pending_of(call, given)
+    if review.state != "PENDING":
+        raise unprocessable("Can not submit a non-pending pull request review")
+    event = given["event"]
+    body = _fits(call, given["body"] if given.get("body") is not None else review.body)
+    if event == "DISMISS":
+        raise unprocessable("Can not dismiss a pending pull request review")
+    has_comments = any(each.review is review for each in repo.comments.values())
+    # Unlike the REST endpoint, this one is known to take a COMMENT without a body when there are comments.
+    if not (event == "COMMENT" and has_comments):
+        _checked(call, review.pull, event, body)
+    review.body, review.state, review.submitted_at = body, STATES[event], call.world.now()
+    told(repo, review)
+    return {"pullRequestReview": objects.review(call, repo, review)}
+
+
+def delete_review(call: Call, given: Input) -> Node:
+    """Delete one's pending review."""
+    repo, review = _pending_of(call, given)
+    if review.state != "PENDING":
+        raise unprocessable("Can not delete a non-pending pull request review")
+    shown = objects.review(call, repo, review)
+    threads.remove_review(repo, review)
+    return {"pullRequestReview": shown}
+
+
+def resolve_thread(call: Call, given: Input) -> Node:
+    """Resolve a thread. An App needs `contents: write` for it (seen on GitHub)."""
+    return _resolve(call, given, resolved=True)
+
+
+def unresolve_thread(call: Call, given: Input) -> Node:
+    """Open a thread again."""
+    return _resolve(call, given, resolved=False)
+
+
+def _resolve(call: Call, given: Input, *, resolved: bool) -> Node:
+    repo, thread = _record(call, given["threadId"], Thread, "pull_requests:write")
+    if call.who.is_integration:
+        _may(call, repo, "contents:write")
+    elif thread.pull.author is not call.who.user and repo.level(call.user.login) in {"none", "read"}:
+        raise RefusedError(
+            "FORBIDDEN", f"{call.user.login} does not have the correct permissions to resolve this thread"
+        )
+    thread.resolved_by = call.user if resolved else None
+    action = "resolved" if resolved else "unresolved"
+    repo.happened("pull_request_review_thread", action, call.user, pull=thread.pull, thread=thread)
+    return {"thread": objects.thread(call, repo, thread)}
+
+
+def minimize(call: Call, given: Input) -> Node:
+    """Fold a comment or review away, with its reason."""
+    record = call.world.nodes.get(given["subjectId"])
+    repo = objects.repo_of(call, record)
+    if repo is None or not isinstance(record, Comment | IssueComment | Review):
+        raise no_node(given["subjectId"])
+    _may(call, repo, "pull_requests:write")
+    record.minimized = given["classifier"].lower().replace("_", "-")
+    return {"minimizedComment": objects.RENDER[type(record)](call, repo, record)}
+
+
+def create_commit(call: Call, given: Input) -> Node:
+    """A commit on a branch, if the branch is where the client believes it is."""
+    branch = given["branch"]
+    full_name, name = branch.get("repositoryNameWithOwner") or "", branch.get("branchName") or ""
+    repo = call.world.repos.get(full_name.lower())
+    if repo is None or not sees(call.world, call.who, repo):
+        raise RefusedError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
+    _may(call, repo, "contents:write")
+    name = name.removeprefix("refs/heads/")
+    tip = repo.git.resolve(f"refs/heads/{name}")
+    if tip is None:
+        raise RefusedError("NOT_FOUND", f"No ref exists with the name '{name}'")
+    if tip != given["expectedHeadOid"]:
+        text = f'Expected branch to point to "{given["expectedHeadOid"]}" but it did not. Pull and try again.'
+        raise RefusedError("STALE_DATA", text)
+    changes = given.get("fileChanges") or {}
+    files: dict[str, bytes | str | tuple[str, bytes] | None] = {}
+    for gone in changes.get("deletions") or []:
+        if repo.git.read(f"{tip}:{gone['path']}") is None:
+            text = f"A path was requested for deletion which does not exist as of commit oid `{tip}`: {gone['path']}"
+            raise unprocessable(text)
+        files[gone["path"]] = None
+    for added in changes.get("additions") or []:
+        files[added["path"]] = (_mode(repo, tip, added["path"]), _decoded(added["contents"]))
+    message = given["message"]
+    text = message["headline"] + (f"\n\n{message['body']}" if message.get("body") else "")
+    sha = repo.commit(name, files, text, call.user.login)
+    return {"commit": git_object(call, repo, sha), "ref": objects.ref(call, repo, name)}
+
+
+def _mode(repo: Repo, tip: str, path: str) -> str:
+    found = repo.git.text("ls-tree", tip, "--", f":(literal){path}")
+    return found[:6] if found[:6] in {"100644", "100755"} else "100644"
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise unprocessable("contents is not valid base64") from error
+
+
+MUTATIONS: dict[str, Callable[[Call, Input], Node]] = {
+    "addPullRequestReview": add_review,
+    "addPullRequestReviewThread": add_thread,
+    "addPullRequestReviewThreadReply": add_reply,
+    "submitPullRequestReview": submit_review,
+    "deletePullRequestReview": delete_review,
+    "resolveReviewThread": resolve_thread,
+    "unresolveReviewThread": unresolve_thread,
+    "minimizeComment": minimize,
+    "createCommitOnBranch": create_commit,
+}
+"""Mutation to what it does."""

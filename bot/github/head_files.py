@@ -18,7 +18,11 @@ _BINARY_SNIFF = 8_000
 
 
 class Batch(Protocol):
-    """A query under way."""
+    """A query for many files."""
+
+    def start(self) -> None:
+        """Send it, if that has not been done."""
+        ...
 
     def result(self) -> BlobAnswer | None:
         """Wait for it; None where it failed."""
@@ -77,10 +81,12 @@ class PullHeadFiles:
         return mine.result()
 
     def prefetch(self, paths: Sequence[str]) -> None:
-        """Start fetching what no query brings. Does not wait."""
+        """Send the queries that bring these, and fetch what no query brings. Does not wait."""
         with self._lock:
             for path in paths:
-                if path not in self._batches and path not in self._texts:
+                if path in self._batches:
+                    self._batches[path].start()
+                elif path not in self._texts:
                     self._texts[path] = self._client.submit(self._load, path)
 
     def _load(self, path: str) -> str | None:

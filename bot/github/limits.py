@@ -46,22 +46,21 @@ SECONDS_BETWEEN_WRITES = 1.0
 SECONDARY_WAIT = 60.0
 """[docs, best practices] Seconds to wait after a secondary limit that names no time."""
 
-MAX_CONCURRENT = 100
-"""[docs, secondary rate limits] Requests at once, REST and GraphQL together, over everything that uses the account."""
-
-GRAPHQL_SECONDS = 10.0
-"""[docs, GraphQL limits] A query that takes longer is cut off by the server with a 502."""
-
 # Our own, chosen inside the numbers above.
 
 PARALLEL_READS = 8
-"""A pull of 3,000 files is 30 pages: four rounds. Far below MAX_CONCURRENT, for others share the account."""
+"""A pull of 3,000 files is 30 pages: four rounds. Far below GitHub's 100 at once [docs, secondary rate limits], which everything
+that uses the account shares."""
 
 FREE_WRITES = 3
 """Writes in a minute that go out without a pause: one review of one part is never delayed."""
 
 BLOBS_PER_QUERY = 50
-"""Objects of one GraphQL query; two queries in parallel are faster than one of a hundred."""
+"""Objects of one GraphQL query, which the server cuts off with a 502 after 10 s [docs, GraphQL limits]; two queries in parallel
+are faster than one of a hundred."""
+
+EAGER_QUERIES = 4
+"""Queries sent before anybody asks for a file; of a larger pull the others wait until one of their files is wanted."""
 
 CHANGED_LINES_PER_QUERY = 20_000
 """Changed lines of the files of one query: the only hint at their size that the files API gives."""

@@ -6,8 +6,11 @@ Nothing is written, and no code of the pull is run.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from functools import partial
 
 from bot.errors import OutsideError, SparkError
 from bot.github import limits
@@ -33,12 +36,23 @@ _READINGS = 2
 
 
 class _Query:
-    """A query under way, whose failure is no reason to stop: single files can still be read."""
+    """A query for one batch, sent when started, whose failure is no reason to stop: single files can still be read."""
 
-    def __init__(self, future: Future[BlobAnswer]) -> None:
-        self._future = future
+    def __init__(self, send: Callable[[], Future[BlobAnswer]]) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._future: Future[BlobAnswer] | None = None
+
+    def start(self) -> None:
+        """Send it, once."""
+        with self._lock:
+            if self._future is None:
+                self._future = self._send()
 
     def result(self) -> BlobAnswer | None:
+        """Wait for the answer; None where it failed."""
+        self.start()
+        assert self._future is not None
         try:
             return self._future.result()
         except (SparkError, CancelledError):
@@ -134,7 +148,7 @@ class PullSource:
         return opened, first.head if first is not None else None
 
     def _query(self, reading: _Reading) -> list[tuple[tuple[Place, ...], _Query]]:
-        """Round two, sent: the base's files and the head's, in as many queries as it takes."""
+        """Round two: the base's files and the head's, in as many queries as it takes, the first of them sent."""
         if not self._client.has_token:
             return []
         pull = reading.record.pull
@@ -145,12 +159,17 @@ class PullSource:
             for file in reading.files
             if file.status != "removed" and file.changes <= _LARGE_CHANGE
         ]
-        sent: list[tuple[tuple[Place, ...], _Query]] = []
+        queries: list[tuple[tuple[Place, ...], _Query]] = []
         for batch in batches(places, weight):
-            number = None if sent else pull.number
-            future = self._client.submit(query_blobs, self._client, pull.repo, batch, stop=self._stop, number=number)
-            sent.append((batch, _Query(future)))
-        return sent
+            number = None if queries else pull.number
+            query = _Query(partial(self._send, pull.repo, batch, number))
+            if len(queries) < limits.EAGER_QUERIES:
+                query.start()
+            queries.append((batch, query))
+        return queries
+
+    def _send(self, repo: RepoName, batch: tuple[Place, ...], number: int | None) -> Future[BlobAnswer]:
+        return self._client.submit(query_blobs, self._client, repo, batch, stop=self._stop, number=number)
 
     def _head_files(
         self, reading: _Reading, queries: list[tuple[tuple[Place, ...], _Query]], first: BlobAnswer | None

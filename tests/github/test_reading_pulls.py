@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -396,3 +397,29 @@ def test_a_server_that_is_not_there_is_the_outside_world_s_fault(clock) -> None:
         pytest.raises(OutsideError, match="could not be reached"),
     ):
         client.get("/meta", stop=clock.stop(), doing="asking")
+
+
+def test_requests_that_follow_each_other_share_a_connection(clock) -> None:
+    connections: set[object] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            connections.add(self.client_address)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with connect(token=None, api_url=url, user_agent="x", clock=clock) as client:
+            for _ in range(5):
+                client.get("/meta", stop=clock.stop(), doing="asking")
+        server.shutdown()
+    assert len(connections) == 1

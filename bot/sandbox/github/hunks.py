@@ -49,8 +49,11 @@ class Block:
 
     def excerpt(self, row: Row) -> str:
         """GitHub's `diff_hunk`: the header and the rows down to `row`."""
-        upto = self.rows[: self.rows.index(row) + 1]
-        return "\n".join([self.header, *(each.mark + each.text for each in upto)])
+        return "\n".join([self.header, *(each.mark + each.text for each in self.down_to(row))])
+
+    def down_to(self, row: Row) -> tuple[Row, ...]:
+        """The rows from the first to `row`."""
+        return self.rows[: self.rows.index(row) + 1]
 
 
 class HunkCountError(Exception):

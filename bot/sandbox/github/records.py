@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.diff.model import Side
+from bot.sandbox.github.hunks import Row
 
 Json = Any
 """A JSON value on its way in or out. The shapes are GitHub's; the contract tests check them."""
@@ -148,6 +149,8 @@ class Thread:
     original_commit_id: str
     original_base: str
     """The merge base when the thread was made, to follow lines of the LEFT side."""
+    rows: tuple[Row, ...] = ()
+    """The rows of the hunk down to the commented one, as they were."""
     whole_file: bool = False
     resolved_by: User | None = None
     comments: list[Comment] = field(default_factory=list)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from flask import Flask, Response, request
 
+from bot.sandbox.github import control, web
 from bot.sandbox.github.call import Route
 from bot.sandbox.github.faults import FaultBook
 from bot.sandbox.github.gate import CutError, Site, connection, hang_up, serve
@@ -136,6 +137,9 @@ class GitHubServer:
 def _install(app: Flask, site: Site) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    web.install(app, site)
+    if site.world.options.control:
+        control.install(app, site)
     for (method, template), route in ROUTES.items():
         _add(app, site, method, template, route)
     app.add_url_rule(

@@ -89,6 +89,7 @@ def add_thread(repo: Repo, review: Review, new: NewComment, *, commit_id: str) -
             commit_id=commit_id,
             original_commit_id=commit_id,
             original_base=repo.merge_base(pull, commit_id),
+            rows=place.block.down_to(place.row) if place.block and place.row else (),
             whole_file=place.row is None,
         ),
     )

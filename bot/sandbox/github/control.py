@@ -7,6 +7,7 @@ demos on loopback, never for anybody else.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
@@ -22,88 +23,97 @@ if TYPE_CHECKING:
 _FAULT_KEYS = {"match", "status", "when", "times", "skip", "kind", "message", "headers", "seconds", "contains"}
 
 
+Asked = dict[str, Json]
+
+
+def _health(site: Site, _: Asked) -> Asked:
+    return {"api_url": site.urls.api, "graphql_url": site.urls.graphql, "web_url": site.urls.web}
+
+
+def _user(site: Site, asked: Asked) -> Asked:
+    user = site.world.user(asked["login"], asked.get("token"), bot=bool(asked.get("bot")))
+    for full_name, level in asked.get("levels", {}).items():
+        site.world.repo(full_name).permission(user.login, level)
+    return {"id": user.id, "login": user.login}
+
+
+def _import(site: Site, asked: Asked) -> Asked:
+    repo = _repo(site, asked["repo"])
+    repo.import_git(asked["path"], branch=asked.get("branch"))
+    return {"branches": repo.git.branches(), "default_branch": repo.default_branch}
+
+
+def _commit(site: Site, asked: Asked) -> Asked:
+    repo = _repo(site, asked["repo"])
+    message, author = asked.get("message", "A commit"), asked.get("author")
+    return {"sha": repo.commit(asked["branch"], asked["files"], message, author)}
+
+
+def _pull(site: Site, asked: Asked) -> Asked:
+    repo, author = _repo(site, asked["repo"]), asked.get("author")
+    pull = repo.open_pull(asked["title"], asked.get("body"), head=asked["head"], base=asked.get("base"), author=author)
+    url = f"{site.urls.web}/{repo.full_name}/pull/{pull.number}"
+    return {"number": pull.number, "url": url, "head": pull.head_sha, "base": pull.base_sha}
+
+
+def _latency(site: Site, asked: Asked) -> Asked:
+    site.latency = float(asked["seconds"])
+    return {"seconds": site.latency}
+
+
+def _webhook(site: Site, asked: Asked) -> Asked:
+    site.webhooks.point_to(asked["url"], asked.get("secret", ""))
+    return {"url": site.webhooks.url}
+
+
+def _fault(site: Site, asked: Asked) -> Asked:
+    unknown = set(asked) - _FAULT_KEYS
+    if unknown:
+        raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+    site.faults.add(Fault(**asked))
+    return {"ok": True}
+
+
+def _counts(site: Site, _: Asked) -> Asked:
+    seen = list(site.log)
+    by = Counter(f"{each.method} {each.route or each.path} {each.status}" for each in seen)
+    return {"total": len(seen), "by": dict(by)}
+
+
+def _forget(site: Site, _: Asked) -> Asked:
+    site.log.clear()
+    site.faults.clear()
+    return {"ok": True}
+
+
+ACTIONS: dict[tuple[str, str], Callable[[Site, Asked], Asked]] = {
+    ("GET", "health"): _health,
+    ("POST", "users"): _user,
+    ("POST", "import"): _import,
+    ("POST", "commits"): _commit,
+    ("POST", "pulls"): _pull,
+    ("PUT", "latency"): _latency,
+    ("PUT", "webhook"): _webhook,
+    ("POST", "faults"): _fault,
+    ("GET", "requests"): _counts,
+    ("DELETE", "requests"): _forget,
+}
+"""Method and last part of the path to what it does."""
+
+
 def install(app: Flask, site: Site) -> None:
     """Add the door."""
 
-    @app.get("/_sandbox/health")
-    def health() -> Response:
-        return jsonify(api_url=site.urls.api, graphql_url=site.urls.graphql, web_url=site.urls.web)
-
-    @app.post("/_sandbox/users")
-    def users() -> Response:
-        asked = _asked()
-        user = site.world.user(asked["login"], asked.get("token"), bot=bool(asked.get("bot")))
-        for full_name, level in asked.get("levels", {}).items():
-            site.world.repo(full_name).permission(user.login, level)
-        return jsonify(id=user.id, login=user.login)
-
-    @app.post("/_sandbox/import")
-    def take_over() -> Response:
-        asked = _asked()
-        repo = _repo(site, asked["repo"])
-        repo.import_git(asked["path"], branch=asked.get("branch"))
-        return jsonify(branches=repo.git.branches(), default_branch=repo.default_branch)
-
-    @app.post("/_sandbox/commits")
-    def commit() -> Response:
-        asked = _asked()
-        repo = _repo(site, asked["repo"])
-        sha = repo.commit(asked["branch"], asked["files"], asked.get("message", "A commit"), asked.get("author"))
-        return jsonify(sha=sha)
-
-    @app.post("/_sandbox/pulls")
-    def pulls() -> Response:
-        asked = _asked()
-        pull = _repo(site, asked["repo"]).open_pull(
-            asked["title"],
-            asked.get("body"),
-            head=asked["head"],
-            base=asked.get("base"),
-            author=asked.get("author"),
-        )
-        url = f"{site.urls.web}/{asked['repo']}/pull/{pull.number}"
-        return jsonify(number=pull.number, url=url, head=pull.head_sha, base=pull.base_sha)
-
-    @app.put("/_sandbox/latency")
-    def latency() -> Response:
-        site.latency = float(_asked()["seconds"])
-        return jsonify(seconds=site.latency)
-
-    @app.put("/_sandbox/webhook")
-    def webhook() -> Response:
-        asked = _asked()
-        site.webhooks.point_to(asked["url"], asked.get("secret", ""))
-        return jsonify(url=site.webhooks.url)
-
-    @app.post("/_sandbox/faults")
-    def faults() -> Response:
-        site.faults.add(Fault(**{name: value for name, value in _asked().items() if name in _FAULT_KEYS}))
-        return jsonify(ok=True)
-
-    @app.get("/_sandbox/requests")
-    def counts() -> Response:
-        seen = list(site.log)
-        by = Counter(f"{each.method} {each.route or each.path} {each.status}" for each in seen)
-        return jsonify(total=len(seen), by=dict(by))
-
-    @app.delete("/_sandbox/requests")
-    def forget() -> Response:
-        site.log.clear()
-        site.faults.clear()
-        return jsonify(ok=True)
-
-    def refused(error: Exception) -> tuple[Response, int]:
-        return jsonify(error=f"{type(error).__name__}: {error}"), 400
-
-    for kind in (KeyError, ValueError, GitError):
-        app.register_error_handler(kind, refused)
-
-
-def _asked() -> dict[str, Json]:
-    found = request.get_json(force=True)
-    if not isinstance(found, dict):
-        raise ValueError("the body is no object")
-    return found
+    @app.route("/_sandbox/<name>", methods=["GET", "POST", "PUT", "DELETE"])
+    def act(name: str) -> tuple[Response, int]:
+        action = ACTIONS.get((request.method, name))
+        if action is None:
+            return jsonify(error=f"no {request.method} {name}"), 404
+        asked = request.get_json(force=True) if request.get_data() else {}
+        try:
+            return jsonify(action(site, asked)), 200
+        except (KeyError, ValueError, TypeError, GitError) as error:
+            return jsonify(error=f"{type(error).__name__}: {error}"), 400
 
 
 def _repo(site: Site, full_name: str) -> Repo:

@@ -38,8 +38,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         assert isinstance(self.server, Listener)
-        with contextlib.suppress(OSError):
-            super().finish()
+        for stream in (self.wfile, self.rfile):
+            with contextlib.suppress(OSError):
+                stream.close()
         self.server.closed(self.connection)
 
     def handle(self) -> None:

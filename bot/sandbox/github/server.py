@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from bot.sandbox.github import control, web
 from bot.sandbox.github.call import Route
@@ -149,7 +150,14 @@ def _install(app: Flask, site: Site) -> None:
         methods=["POST"],
         provide_automatic_options=False,
     )
-    _add_unknown(app, site)
+
+    @app.errorhandler(NotFound)
+    @app.errorhandler(MethodNotAllowed)
+    def unknown(error: HTTPException) -> Response:
+        """GitHub answers an unknown operation with 404 and JSON, whatever the method."""
+        if not request.path.startswith("/api/"):
+            return Response(error.get_body(), status=error.code, content_type="text/html; charset=utf-8")
+        return serve(site, None, "", request.path.removeprefix("/api/v3"), {})
 
     @app.errorhandler(CutError)
     def cut(_: CutError) -> Response:
@@ -165,19 +173,6 @@ def _add(app: Flask, site: Site, method: str, template: str, route: Route) -> No
 
     endpoint = f"{method} {template}"
     app.add_url_rule(f"/api/v3{template}", endpoint, view, methods=[method], provide_automatic_options=False)
-
-
-def _add_unknown(app: Flask, site: Site) -> None:
-    def unknown(path: str) -> Response:
-        return serve(site, None, "", f"/{path}", {})
-
-    app.add_url_rule(
-        "/api/v3/<path:path>",
-        "unknown",
-        unknown,
-        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        provide_automatic_options=False,
-    )
 
 
 def _braced(template: str) -> str:

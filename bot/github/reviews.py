@@ -7,6 +7,7 @@ nothing comes twice. Never approves and never requests changes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from bot.errors import NotPermittedError, OutsideError, SparkError
@@ -17,7 +18,7 @@ from bot.github.faults import Reply, error_for
 from bot.github.notes import Kind, Notes, pull_path
 from bot.github.pace import OutOfTimeError, Pace
 from bot.github.probing import PENDING, Prober
-from bot.github.records import NoteRecord
+from bot.github.records import NoteRecord, PullRecord
 from bot.github.sending import Landed, Sender
 from bot.review.model import CommitSha, Fingerprint, Pull
 from bot.review.ports import DraftComment, Published, ReviewDraft, Stop
@@ -52,7 +53,13 @@ class _Done:
 class PullPublisher:
     """The `Publisher` port for a pull. `pace` is shared by all that write with the same account."""
 
-    def __init__(self, client: GitHubClient, pull: Pull, *, pace: Pace, stop: Stop | None = None) -> None:
+    def __init__(
+        self, client: GitHubClient, pull: Pull, *, pace: Pace, stop: Stop | None = None, fresh: float = 0.0
+    ) -> None:
+        """`fresh`: seconds from now for which the pull's head counts as just read. Within them the head is asked for
+        beside the post instead of before it, which saves a round trip; a move is then told after the fact.
+        """
+        self._fresh_until = client.clock.now() + fresh
         stop = stop or Stop(deadline=client.clock.now() + _SECONDS, clock=client.clock)
         self._client = client
         self._pull = pull
@@ -76,7 +83,8 @@ class PullPublisher:
         self._reviews = None
         parts = parts_of(draft)
         landed = {part.run: note for part in parts if (note := self._notes.with_run(seen, part.run)) is not None}
-        now = head.result().pull.head_sha
+        is_fresh = self._client.clock.now() < self._fresh_until and not landed
+        now = draft.commit if is_fresh else head.result().pull.head_sha
         if now != draft.commit and not landed:
             return Published(url=None, posted=(), unposted=_all(draft.comments, _MOVED), moved_to=now)
         done: list[_Done] = []
@@ -92,7 +100,7 @@ class PullPublisher:
             url=next((each.url for each in done if each.url), None),
             posted=tuple(fingerprint for each in done for fingerprint in each.posted),
             unposted=tuple(pair for each in done for pair in each.unposted),
-            moved_to=done[0].moved_to,
+            moved_to=done[0].moved_to or (_moved(head, draft.commit) if is_fresh else None),
             problem=next((each.problem for each in done if each.problem), ""),
         )
 
@@ -164,6 +172,15 @@ class PullPublisher:
         posted = tuple(comment.fingerprint for comment in part.comments if comment.fingerprint in there)
         missing = [comment for comment in part.comments if comment.fingerprint not in there]
         return _Done(url=note.url, posted=posted, unposted=_all(missing, "GitHub refused it when it was posted"))
+
+
+def _moved(head: Future[PullRecord], commit: CommitSha) -> CommitSha | None:
+    """Where the head is now when it is not `commit`. The review stands already: not knowing is no reason to fail."""
+    try:
+        now = head.result().pull.head_sha
+    except SparkError:
+        return None
+    return None if now == commit else now
 
 
 def _refusal(answer: Reply, doing: str, why: str) -> str:

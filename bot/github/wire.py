@@ -42,6 +42,9 @@ def open_session() -> requests.Session:
     return session
 
 
+_MOST_HOPS = 3
+
+
 class Answer:
     """An HTTP answer in the shape that PyGithub reads."""
 
@@ -73,16 +76,21 @@ class Connection:
         self._request = (verb, url, input, headers)
 
     def getresponse(self) -> Answer:
-        """Send it. Raises what `requests` raises."""
+        """Send it. Raises what `requests` raises.
+
+        A renamed repository is answered with a redirect. It is followed here, on the same server alone, because PyGithub follows
+        it without the query, and so reads the first page again and again.
+        """
         assert self._request is not None
         verb, url, body, headers = self._request
-        return Answer(
-            self._session.request(
-                verb,
-                self._origin + url,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                allow_redirects=False,
+        hops = 0
+        while True:
+            response = self._session.request(
+                verb, self._origin + url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
             )
-        )
+            target = response.headers.get("location", "")
+            again = response.status_code in {307, 308} or (verb == "GET" and response.status_code in {301, 302})
+            if hops == _MOST_HOPS or not again or not target.startswith(f"{self._origin}/"):
+                return Answer(response)
+            url = target.removeprefix(self._origin)
+            hops += 1

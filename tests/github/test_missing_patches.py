@@ -186,6 +186,14 @@ def test_what_cannot_be_had_by_any_way_is_a_gap_with_its_reason(make_desk, match
     assert words in gap.detail
 
 
+def test_a_file_too_large_to_compare_is_a_gap_that_says_so(make_desk, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "MAX_COMPARED_BYTES", 500)
+    desk = make_desk(limits=Limits(file_lines=3, diff_lines=3))
+    desk.pull({"a.py": numbered(60, EDIT), "b.py": "x = 1\n"})
+    (gap,) = desk.read(compare=never).change.gaps
+    assert (gap.path, gap.reason, gap.is_gap) == ("a.py", SkipReason.TOO_LARGE, True)
+
+
 def test_a_diff_that_fails_is_no_reason_to_give_up(make_desk, whole) -> None:
     desk = make_desk(limits=Limits(file_lines=5))
     desk.server.faults.add(Fault(match="GET /repos/acme/shop/pulls/1", skip=1, status=500, times=None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import time
 
 import pytest
 
@@ -362,30 +363,53 @@ def test_a_pause_longer_than_the_deadline_is_told_as_a_problem(desk, pull) -> No
     assert len(desk.sent("POST", "/reviews")) == 1
 
 
-def test_the_stand_in_s_secondary_limits_are_never_hit(make_desk) -> None:
-    import time
-
-    moment = time.time()
-    desk = make_desk(rates=Rates(enforce=True), clock=lambda: moment + desk_clock())
-    desk_clock_start = desk.clock.now()
-
-    def since() -> float:
-        return desk.clock.now() - desk_clock_start
-
-    hooks.append(since)
+def test_the_stand_in_s_secondary_limits_are_never_hit(make_desk, clock) -> None:
+    start = time.time() - clock.now()
+    desk = make_desk(rates=Rates(enforce=True), clock=lambda: start + clock.now())
     desk.pull({"new.py": numbered(100)})
     pull = desk.read().change.pull
     done = desk.publisher(pull).publish(draft(pull, mixed(30, {1, 5, 9, 13, 17, 21, 25})))
-    hooks.clear()
     assert len(done.posted) == 23
-    assert {seen.status for seen in desk.server.requests} <= {200, 201, 204, 422}
+    assert len(desk.sent("POST", "/reviews")) > limits.FREE_WRITES
+    assert {seen.status for seen in desk.server.requests} <= {200, 201, 204, 404, 422}
 
 
-hooks: list = []
+def test_posting_after_a_look_at_what_is_known_takes_one_look_at_the_head_and_one_post(desk, pull) -> None:
+    publisher = desk.publisher(pull)
+    publisher.known()
+    desk.server.requests.clear()
+    publisher.publish(draft(pull, good(5)))
+    assert [(seen.method, seen.path) for seen in desk.server.requests] == [
+        ("GET", "/repos/acme/shop/pulls/1"),
+        ("POST", "/repos/acme/shop/pulls/1/reviews"),
+    ]
 
 
-def desk_clock() -> float:
-    return hooks[0]() if hooks else 0.0
+def test_a_review_that_becomes_visible_late_is_still_found(desk, pull, monkeypatch) -> None:
+    publisher = desk.publisher(pull)
+    publisher.known()
+    desk.server.faults.add(Fault(match=REVIEWS, status=502, when="after"))
+    real, looks = publisher._notes.read, []
+
+    def read(*kinds):
+        looks.append(kinds)
+        return [[]] if len(looks) == 1 else real(*kinds)
+
+    monkeypatch.setattr(publisher._notes, "read", read)
+    assert len(publisher.publish(draft(pull, good(2))).posted) == 2
+    assert len(looks) == 2
+    assert len(reviews(desk)) == 1
+    assert len(desk.sent("POST", "/reviews")) == 1
+
+
+def test_a_probe_whose_answer_is_lost_leaves_no_pending_review_behind(desk, pull) -> None:
+    for when in ("before", "after"):
+        desk.server.faults.add(Fault(match=REVIEWS, status=502, when=when, contains=".probe"))
+    desk.server.faults.add(Fault(match="DELETE */reviews/*", status=502, when="before"))
+    done = desk.publisher(pull).publish(draft(pull, mixed(8, {6})))
+    assert [mark for mark, _ in done.unposted] == ["finding-6"]
+    assert len(done.posted) == 7
+    assert reviews(desk, "PENDING") == []
 
 
 def test_no_permission_is_told_with_what_is_missing(desk, pull) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,9 +12,12 @@ import pytest
 
 from bot.diff.model import FileStatus
 from bot.errors import ConfigError, CredentialsError, NotPermittedError, OutsideError
+from bot.git.compare import diff_blobs
 from bot.github import limits
-from bot.github.client import connect
+from bot.github.client import GraphReply, connect
 from bot.github.faults import RateLimitedError
+from bot.github.pulls import PullSource
+from bot.review.model import RepoName
 from bot.sandbox.github import Fault, GitHubOptions, GitHubServer, Kind
 
 HOSTILE = [
@@ -423,3 +428,61 @@ def test_requests_that_follow_each_other_share_a_connection(clock) -> None:
                 client.get("/meta", stop=clock.stop(), doing="asking")
         server.shutdown()
     assert len(connections) == 1
+
+
+def test_a_renamed_repository_is_read_page_by_page_at_its_new_address(desk) -> None:
+    desk.pull({f"f{n:03}.py": f"x = {n}\n" for n in range(150)})
+    client = desk.client()
+
+    class Moved(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(301)
+            self.send_header("Location", f"http://{self.headers['Host']}" + self.path.replace("old-shop", "shop"))
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    real = client._session.request
+
+    def request(verb, url, **more):
+        # The stand-in has no renamed repositories: another server says so for it.
+        if "old-shop" not in url:
+            return real(verb, url, **more)
+        answer = real(verb, url.replace(desk.server.web_url, moved), **more)
+        answer.headers["location"] = answer.headers["location"].replace(moved, desk.server.web_url)
+        return answer
+
+    client._session.request = request
+    with ThreadingHTTPServer(("127.0.0.1", 0), Moved) as server:
+        moved = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        source = PullSource(client, RepoName("acme/old-shop"), 1, compare=diff_blobs, stop=desk.clock.stop())
+        opened = source.open()
+        server.shutdown()
+    assert [file.path for file in opened.change.patch.files] == [f"f{n:03}.py" for n in range(150)]
+    assert opened.change.pull is not None
+    assert opened.change.pull.repo == "acme/shop"
+
+
+def test_a_missing_file_beside_an_error_of_graphql_is_looked_for_singly(desk) -> None:
+    desk.pull({"a.py": "a = 1\n"}, base={".github/spark.yml": "review: {}\n"})
+    client = desk.client()
+    real = client.graphql
+
+    def graphql(query, variables, **more):
+        reply = real(query, variables, **more)
+        found = {**reply.data["repository"], "f0": None}
+        return GraphReply(data={"repository": found}, errors=("ERROR: something timed out",))
+
+    client.graphql = graphql
+    assert desk.source(client=client).open().base_texts == {".github/spark.yml": "review: {}\n"}
+
+
+def test_the_room_can_be_imported_without_waiting_for_pygithub() -> None:
+    code = (
+        "import sys, bot.github.pulls, bot.github.reviews\n"
+        "print([name for name in ('github', 'requests', 'urllib3') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

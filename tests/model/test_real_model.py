@@ -55,6 +55,7 @@ def url() -> Iterator[str]:
     options.port = 0
     options.n_ctx = 4096
     options.n_parallel = 1
+    options.sampling.temp = 0.0
     options.cpuparams.n_threads = 1
     options.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(options)
@@ -68,7 +69,7 @@ def asker(url: str, caller: Callable) -> Callable:
 
 
 @pytest.mark.parametrize("api", list(Api))
-def test_a_real_stream_is_read_whole_with_its_usage(asker, api, record_property):
+def test_a_real_stream_is_read_whole_with_its_usage(asker, api):
     seen = asker(api).ask(system="You answer in one short sentence.", user="Say hello.", deadline=120.0)
     report = seen.report
     assert report.end is StreamEnd.WHOLE
@@ -77,18 +78,17 @@ def test_a_real_stream_is_read_whole_with_its_usage(asker, api, record_property)
     assert 0 < report.usage.output_tokens <= 900
     assert report.usage.usd > 0
     assert report.started < report.first_token < report.ended
-    speed = report.usage.output_tokens / (report.ended - report.first_token)
-    record_property("tokens_per_second", round(speed, 1))
-    record_property("first_token_seconds", round(report.first_token - report.started, 3))
 
 
 def test_a_real_length_limit_is_seen(asker):
-    seen = asker().ask(system="You are talkative.", user="Count to five hundred.", max_output_tokens=24, deadline=120.0)
+    seen = asker().ask(
+        system="You are talkative.", user="Tell a long story of a dragon.", max_output_tokens=8, deadline=120.0
+    )
     assert seen.report.end is StreamEnd.LENGTH
-    assert seen.report.usage.output_tokens == 24
+    assert seen.report.usage.output_tokens == 8
 
 
-def test_a_review_of_a_real_model_never_breaks_the_use_case(asker, record_property):
+def test_a_review_of_a_real_model_never_breaks_the_use_case(asker):
     """What a model of this size says is no finding; what matters is that it is read, counted and told as a hole."""
     patch = read_patch(DIFF)
     change = Change(patch=patch, base="a", head="b", title="Mean")
@@ -110,4 +110,3 @@ def test_a_review_of_a_real_model_never_breaks_the_use_case(asker, record_proper
     assert isinstance(done, StreamDone)
     assert all(report.end in {StreamEnd.WHOLE, StreamEnd.LENGTH} for report in done.reports)
     assert done.reports[0].usage.input_tokens > 1000
-    record_property("review_tokens", done.reports[0].usage.output_tokens)

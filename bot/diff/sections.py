@@ -105,7 +105,7 @@ class _Cutter:
                 self._signature()
             elif preamble.is_commit(line) and any(section.kind is not Kind.STRAY for section in self.found):
                 raise preamble.refuse_series()
-            elif not (preamble.is_commit(line) or _BETWEEN.fullmatch(line)) or self._starts():
+            elif not (preamble.is_commit(line) or _BETWEEN.fullmatch(line)) or self._starts() or self._partial():
                 self._section()
             else:
                 self.at += 1
@@ -160,6 +160,10 @@ class _Cutter:
             or _matches(_ONE_LINE, line)
         )
 
+    def _partial(self) -> bool:
+        """Whether the cursor is at a last line that is only the beginning of one."""
+        return self.cut and self.at == len(self.lines) - 1 and bool(self.lines[self.at].strip())
+
     def _plain_start(self) -> bool:
         # Among git's sections these three lines can only be what is left of a hunk with wrong counts.
         if self.git or not self.lines[self.at].startswith(b"--- "):
@@ -205,7 +209,8 @@ class _Cutter:
             return [*header, line], [], trouble or self.beyond()
         if line == b"GIT binary patch":
             return [*header, line], [], self._binary_patch() or self.beyond()
-        if self.cut and self.at == len(self.lines) - 1:
+        next_file = preamble.looks_like_start(line) or (b"diff --git ".startswith(line) and len(header) > 1)
+        if self._partial() and not next_file:
             return header, [], "the diff ends in the middle of its header"
         hunks, trouble = self.hunks()
         return header, hunks, trouble or self.beyond()

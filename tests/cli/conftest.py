@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ class Desk:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # Where the tests run in the background, SIGINT is ignored, and children would inherit that.
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal, takes no lock
         )
 
     def spark(self, *args: str, stdin: bytes = b"", **env: str) -> Ended:

@@ -40,6 +40,8 @@ class Run:
 
     files: int
     effort: str
+    diff: float
+    first_token: float
     first_finding: float
     first_post: float
     done: float
@@ -162,10 +164,14 @@ class Reviews:
         timing = review.timing
         assert timing.done is not None
         assert timing.first_post is not None
+        assert timing.diff is not None
+        assert timing.first_token is not None
         assert timing.first_finding is not None
         return Run(
             files=files,
             effort=effort,
+            diff=timing.diff,
+            first_token=timing.first_token,
             first_finding=timing.first_finding,
             first_post=timing.first_post,
             done=timing.done,
@@ -182,19 +188,21 @@ def table(runs: Sequence[Run]) -> str:
         f"Limit: {LIMIT:.2f} s = one read {LATENCY:.2f} + first token {TTFT:.2f} + longest stream "
         f"{ANSWER_TOKENS / TPS:.2f} + one post {LATENCY:.2f}. Medians; in brackets the ratio to the limit.",
         "",
-        "| effort | files | first finding | first post | done | findings | CPU s | CPU ms per 1,000 tokens |",
-        "|---|---|---|---|---|---|---|---|",
+        "| effort | files | planned | first token | first finding | first post | done | findings | CPU s "
+        "| CPU ms per 1,000 tokens |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for effort, files in dict.fromkeys((run.effort, run.files) for run in runs):
         chosen = [run for run in runs if (run.effort, run.files) == (effort, files)]
         assert not any(run.holes for run in chosen)
-        first, post, done = (
-            statistics.median(getattr(run, name) for run in chosen) for name in ("first_finding", "first_post", "done")
+        diff, token, first, post, done = (
+            statistics.median(getattr(run, name) for run in chosen)
+            for name in ("diff", "first_token", "first_finding", "first_post", "done")
         )
         cpu = statistics.median(run.cpu for run in chosen)
         per_token = statistics.median(run.cpu / run.tokens * 1e6 for run in chosen)
         rows.append(
-            f"| {effort} | {files} | {first:.2f} s ({first / LIMIT:.2f}) | {post:.2f} s ({post / LIMIT:.2f}) "
+            f"| {effort} | {files} | {diff:.2f} s | {token:.2f} s | {first:.2f} s ({first / LIMIT:.2f}) | {post:.2f} s ({post / LIMIT:.2f}) "
             f"| {done:.2f} s ({done / LIMIT:.2f}) | {chosen[0].findings} | {cpu:.2f} | {per_token:.0f} |"
         )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -31,7 +31,7 @@ from bot.github.pulls import PullSource
 from bot.github.reviews import PullPublisher
 from bot.model.budget import Budget
 from bot.model.client import SparkModel
-from bot.model.endpoint import Endpoint, read_endpoint
+from bot.model.endpoint import Endpoint, HttpOptions, read_endpoint
 from bot.model.prices import PriceTable
 from bot.review.config import CONFIG_PATH
 from bot.review.events import ReviewEvent
@@ -41,6 +41,8 @@ from bot.review.ports import Analyzer, Listener, Model, Opened, Publisher, Sourc
 from bot.review.run import run_review
 from bot.settings import DiffAsk, PullAsk, RangeAsk, ReviewRequest, Settings, StagedAsk
 
+HEAD_IS_FRESH: Final = 2.0
+"""Seconds after the pull was read in which its head is not asked for again before the review is posted."""
 NO_KEY: Final = "No API key is set (SPARK_API_KEY), so analyzers reviewed alone."
 MODEL_OFF: Final = "The model was switched off, so analyzers reviewed alone."
 
@@ -90,8 +92,10 @@ class ReviewJob:
 class Shared:
     """The clients of one process. Thread-safe; close it at the end, or use it in a `with`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, http: HttpOptions | None = None) -> None:
+        """`http`: other waits for the endpoint than the usual ones."""
         self._settings = settings
+        self._http = http
         self._clock = MonotonicClock()
         self._pace = Pace(clock=self._clock)
         self._lock = threading.Lock()
@@ -173,7 +177,7 @@ class Shared:
 
     def _connect(self, endpoint: Endpoint) -> SparkModel:
         prices = PriceTable.read(self._settings.prices, preset=endpoint.preset)
-        return SparkModel(endpoint, prices=prices, budget=Budget(None), clock=self._clock)
+        return SparkModel(endpoint, prices=prices, budget=Budget(None), clock=self._clock, http=self._http)
 
     def _source(self, request: ReviewRequest, stop: Stop) -> Source:
         match request.ask:
@@ -190,7 +194,7 @@ class Shared:
 
     def _publisher(self, stop: Stop) -> Callable[[Pull], Publisher]:
         client = self._client()
-        return lambda pull: PullPublisher(client, pull, pace=self._pace, stop=stop)
+        return lambda pull: PullPublisher(client, pull, pace=self._pace, stop=stop, fresh=HEAD_IS_FRESH)
 
     def _client(self) -> GitHubClient:
         settings = self._settings

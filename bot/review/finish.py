@@ -156,7 +156,8 @@ def _weakened(review: Review, published: Published) -> Review:
     """A pass needs every kept finding on the pull request."""
     reasons = []
     if published.moved_to is not None:
-        reasons.append(f"The head moved to {published.moved_to[:10]} meanwhile; nothing was posted.")
+        what = "nothing was posted" if published.url is None else "the review stands on the commit that was reviewed"
+        reasons.append(f"The head moved to {published.moved_to[:10]} meanwhile; {what}.")
     if published.problem:
         reasons.append(published.problem)
     if published.unposted:

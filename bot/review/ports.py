@@ -295,7 +295,7 @@ class Published:
     unposted: tuple[tuple[Fingerprint, str], ...] = ()
     """Comments that GitHub refused, with its reason; the publisher has put them into the summary."""
     moved_to: CommitSha | None = None
-    """The pull's head now, when it is no longer the analysed one; nothing was posted then."""
+    """The pull's head now, when it is no longer the analysed one; nothing was posted then unless there is a `url`."""
     problem: str = ""
     """Why nothing, or not all, could be posted; empty when all was."""
 

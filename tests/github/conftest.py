@@ -81,8 +81,10 @@ class Desk:
     def read(self, number: int = 1, *, token: str | None = TOKEN, compare: Any = diff_blobs) -> Opened:
         return self.source(number, client=self.client(token), compare=compare).open()
 
-    def publisher(self, pull: Pull, *, stop: Stop | None = None, token: str = TOKEN) -> PullPublisher:
-        return PullPublisher(self.client(token), pull, pace=self.pace, stop=stop or self.clock.stop())
+    def publisher(
+        self, pull: Pull, *, stop: Stop | None = None, token: str = TOKEN, fresh: float = 0.0
+    ) -> PullPublisher:
+        return PullPublisher(self.client(token), pull, pace=self.pace, stop=stop or self.clock.stop(), fresh=fresh)
 
     def sent(self, method: str = "", contains: str = "") -> list[Any]:
         """The requests seen, those of this method whose path contains this."""

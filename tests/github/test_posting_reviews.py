@@ -138,6 +138,25 @@ def test_a_moved_head_is_noticed_and_nothing_posted(desk, pull) -> None:
     assert desk.sent("POST", "/reviews") == []
 
 
+def test_a_head_that_was_just_read_is_asked_for_beside_the_post_and_a_move_is_told(desk, pull) -> None:
+    publisher = desk.publisher(pull, fresh=2.0)
+    desk.repo.commit("work", {"late.py": "x = 1\n"})
+    done = publisher.publish(draft(pull, good(3)))
+    assert done.moved_to == desk.repo.pulls[1].head_sha
+    assert len(done.posted) == 3
+    (review,) = reviews(desk)
+    assert review.commit_id == pull.head_sha
+
+
+def test_a_head_that_was_read_too_long_ago_is_asked_for_before_the_post(desk, pull) -> None:
+    publisher = desk.publisher(pull, fresh=2.0)
+    desk.clock.time += 2.5
+    desk.repo.commit("work", {"late.py": "x = 1\n"})
+    done = publisher.publish(draft(pull, good(3)))
+    assert (done.url, done.moved_to) == (None, desk.repo.pulls[1].head_sha)
+    assert reviews(desk) == []
+
+
 def test_a_head_that_moves_at_the_last_moment_is_noticed_by_github_s_refusal(desk, pull) -> None:
     fork_point = desk.repo.git.resolve("main")
     publisher = desk.publisher(pull)

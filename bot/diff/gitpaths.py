@@ -92,7 +92,7 @@ def common_path(old: bytes, new: bytes) -> bytes | None:
     the first slash are equal. None when they are two different paths.
     """
     if old == new:
-        return old
+        return old or None
     tail = old.partition(b"/")[2]
     return tail if tail and tail == new.partition(b"/")[2] else None
 

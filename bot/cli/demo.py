@@ -31,6 +31,8 @@ from bot.sandbox.github import GitHubOptions, GitHubServer
 from bot.settings import PullAsk, ReviewRequest, read_settings
 
 TOKEN: Final = "demo-token"  # noqa: S105 - the stand-in's own
+PRICES: Final = "codex-spark-preview=0.35/0.75"
+"""What a fast open model costs at a public endpoint (see `bot/model/prices.py`), so that the demo shows a cost."""
 LATENCY: Final = 0.080
 """Seconds a call to the stand-in GitHub takes, about as far away as the real one is."""
 
@@ -103,7 +105,8 @@ def run(options: argparse.Namespace) -> int:
         console.print(f"A stand-in GitHub, {LATENCY * 1000:.0f} ms a call:  {here.web_url}", highlight=False)
         console.print(
             f"A stand-in endpoint, {options.ttft * 1000:.0f} ms to the first token, {options.tps:,.0f} tokens/s: "
-            f"{here.endpoint_url}\n(rules, not a model: it shows what Spark does with findings, not how good a model is)",
+            f"{here.endpoint_url}\n(rules, not a model: it shows what Spark does with findings, not how good a model is; "
+            "priced at $0.35 and $0.75 per million tokens in and out)",
             highlight=False,
         )
         console.print(
@@ -132,6 +135,7 @@ def _review(here: Stage, effort: Effort, console: Console) -> Review:
         "GITHUB_GRAPHQL_URL": here.graphql_url,
         "SPARK_BASE_URL": here.endpoint_url,
         "SPARK_API_KEY": "demo",
+        "SPARK_PRICES": PRICES,
     }
     settings = read_settings(env)
     with wiring.Shared(settings) as shared:

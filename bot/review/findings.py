@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.diff.model import Patch
 from bot.review.fingerprint import fingerprint
-from bot.review.merge import combine, same
+from bot.review.merge import combine, likeness, same
 from bot.review.model import Dropped, Finding
 from bot.review.ports import AnalyzerResult
 
@@ -78,15 +78,14 @@ class Board:
             finding = combine(finding, other)
         slot.finding, slot.settled = finding, True
         slot.others.clear()
-        for twin in self._slots:
-            if twin is slot or not twin.settled or twin.dropped or not same(twin.finding, finding):
-                continue
-            if (twin.finding.source == "model") == (finding.source == "model"):
-                continue
-            twin.finding = combine(twin.finding, finding)
-            slot.dropped = True
-            return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
-        return Settled(finding=finding)
+        twins = [twin for twin in self._slots if twin is not slot and _is_twin(twin, finding)]
+        if not twins:
+            return Settled(finding=finding)
+        # Of several results of tools on one line, the one that is most alike in words.
+        twin = max(twins, key=lambda other: likeness(other.finding, finding))
+        twin.finding = combine(twin.finding, finding)
+        slot.dropped = True
+        return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
 
     def drop(self, number: int, dropped: Dropped) -> Settled | None:
         """The slot's finding was refuted. A tool's finding that waited in the slot takes its place and is given back."""
@@ -107,6 +106,13 @@ class Board:
 def _order(finding: Finding) -> tuple[int, int, int, int, str]:
     anchor = finding.anchor
     return (-finding.severity.rank, anchor.hunk.file, anchor.hunk.hunk, anchor.start_line, finding.fingerprint)
+
+
+def _is_twin(slot: _Slot, finding: Finding) -> bool:
+    """Whether a tool said in this slot what the model says, or the other way round."""
+    if not slot.settled or slot.dropped or (slot.finding.source == "model") == (finding.source == "model"):
+        return False
+    return same(slot.finding, finding)
 
 
 def _tried(finding: Finding) -> Finding:

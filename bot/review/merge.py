@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from bot.review.fingerprint import family
-from bot.review.model import Finding, PassName, Votes
+from bot.review.model import Finding, Fingerprint, PassName, Votes
 
 _UNRELATED = 0.15
 """Below this share of common words, two texts are about different things."""
@@ -43,9 +43,9 @@ def same(one: Finding, other: Finding) -> bool:
         return False
     one_family = family(one.category) == family(other.category)
     one_range = (here.start_line, here.line) == (there.start_line, there.line)
-    if one_family and one_range and (one.source == "model") != (other.source == "model"):
-        # A tool and the model seldom share words; on the same lines about the same kind of thing they mean the same.
-        return likeness(one, other) >= _UNRELATED
+    if one_family and here.start_line == there.start_line and (one.source == "model") != (other.source == "model"):
+        # A tool and the model seldom share words; about one kind of thing on one line, one comment is enough.
+        return True
     needed = _ALIKE - _FAMILY_BONUS * one_family - _RANGE_BONUS * one_range
     return likeness(one, other) >= needed
 
@@ -55,7 +55,8 @@ def combine(first: Finding, other: Finding) -> Finding:
 
     The place and the suggestion are of one piece: those of the better suggestion (an analyzer's proven one, a proven
     one, any), else those of `first`. The words are those of the more severe, else the longer ones. Votes grow by passes
-    that had not reported it yet.
+    that had not reported it yet. A tool's fingerprint goes before the model's: it is the same whether or not the model
+    said the same, so one finding has one thread.
     """
     place = max(first, other, key=_suggestion_rank)
     words = max(first, other, key=lambda finding: (finding.severity.rank, len(finding.body)))
@@ -74,6 +75,7 @@ def combine(first: Finding, other: Finding) -> Finding:
         votes=_votes(first, other),
         passes=_passes(first, other),
         status=first.status,
+        fingerprint=_identity(first, other, place),
     )
 
 
@@ -108,6 +110,11 @@ def _suggestion_rank(finding: Finding) -> int:
     if not finding.proven:
         return 1
     return 2 if finding.source == "model" else 3
+
+
+def _identity(first: Finding, other: Finding, place: Finding) -> Fingerprint:
+    tools = [finding for finding in (first, other) if finding.source != "model"]
+    return tools[0].fingerprint if len(tools) == 1 else place.fingerprint
 
 
 def _passes(first: Finding, other: Finding) -> tuple[PassName, ...]:

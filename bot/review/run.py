@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from bot.diff.model import Patch
 from bot.errors import SparkError
 from bot.review import finish
 from bot.review.config import CONFIG_PATH, RepoConfig, read_config
@@ -20,6 +21,7 @@ from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent
 from bot.review.filters import sort_out
 from bot.review.findings import Board, from_analyzer
 from bot.review.model import (
+    Change,
     Chunk,
     Dropped,
     Finding,
@@ -128,11 +130,13 @@ class _Run:
         beside = ThreadPoolExecutor(max_workers=TRIALS, thread_name_prefix="trial")
         try:
             known = beside.submit(self._publisher.known) if self._publisher else None
+            # What is not reviewed (generated, vendored, ignored) is not analyzed either.
+            reviewed = replace(opened.change, patch=Patch(files=kept))
             for analyzer in services.analyzers:
                 if analyzer.name == "ruff" and not self._config.analyzers.ruff:
                     continue
                 self._open_analyzers += 1
-                self._spawn(beside, partial(self._analyze, analyzer))
+                self._spawn(beside, partial(self._analyze, analyzer, reviewed))
             self._start_streams(streams, plan, looks, book)
             self._listen(beside, book)
             return self._finish(diff_at, book, known)
@@ -203,8 +207,8 @@ class _Run:
         self._open_trials += 1
         self._spawn(pool, lambda: self._inbox.put(_TrialOver(slot=slot, tried=court.hear(finding))))
 
-    def _analyze(self, analyzer: Analyzer) -> None:
-        self._inbox.put(analyzer.run(self._opened.change, self._opened.files))
+    def _analyze(self, analyzer: Analyzer, reviewed: Change) -> None:
+        self._inbox.put(analyzer.run(reviewed, self._opened.files))
 
     def _spawn(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
         def guarded() -> None:
@@ -261,6 +265,7 @@ class _Run:
         for report in done.reports:
             self._tally.count(report)
         self._tally.garbled += done.garbled
+        self._tally.ends.append(done.reports[-1].end)
         if done.hole:
             book.hole(done.chunk.id, done.pass_name, done.hole)
             self._emit(

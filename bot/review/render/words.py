@@ -97,7 +97,12 @@ def coverage(review: Review) -> str:
 
 
 def holes(review: Review) -> list[tuple[str, str]]:
-    """`(place, reason)` for each hunk that was not seen whole; passes that share a reason are one."""
+    """`(place, reason)` for each hunk that was not seen whole; passes that share a reason are one.
+
+    None where no model was asked: `coverage` says that in one sentence.
+    """
+    if review.model is None:
+        return []
     seen: dict[tuple[str, str], list[str]] = {}
     for hole in review.coverage.holes:
         key = (hunk_place(review.change.patch, hole.hunk), hole.reason)

@@ -11,6 +11,11 @@ from collections.abc import Iterator
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^`]*")
 _TAGGED = re.compile(r"\s?([+\- ]?)[RL]\d{1,9}#[0-9a-z]{3}\|(.*)", re.DOTALL)
+_COMMON = re.compile(
+    r"end|else|fi|done|esac|then|do|begin|try|finally|pass|break|continue|default"
+    r"|return(?: (?:none|null|nil|true|false|self|this|0|1))?"
+)
+"""Lines that code repeats everywhere, so that a repetition of one means nothing."""
 _OPENERS = (":", "{", "(", "[", "->", "=>", "do", "then")
 
 
@@ -140,7 +145,8 @@ def trimmed(
 
 
 def _says_something(line: str) -> bool:
-    return sum(char.isalnum() for char in line) > 4 and line.strip() not in {"return", "break;", "continue", "default:"}
+    words = " ".join(re.findall(r"\w+", line)).lower()
+    return bool(words) and _COMMON.fullmatch(words) is None
 
 
 def _indent(line: str) -> str:

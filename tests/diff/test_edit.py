@@ -180,6 +180,8 @@ def test_lines_repeated_from_around_the_place_are_trimmed():
     assert after.suggestion == "        x = a - b"
     before = proven(PYTHON, at(PYTHON, 9), "    for i in range(3):\n        print(i + 1)")
     assert before.suggestion == "        print(i + 1)"
+    short = "def f():\n    a = 1\n    return a\n"
+    assert proven(short, at(short, 1), "def f() -> int:\n    a = 1").suggestion == "def f() -> int:"
     both = proven(SCRIPT, at(SCRIPT, 3, path="x.js"), "  if (a) {\n    return a + 1;\n  }\n  return 0;")
     assert both.suggestion == "    return a + 1;"
 
@@ -187,6 +189,12 @@ def test_lines_repeated_from_around_the_place_are_trimmed():
 def test_a_closing_brace_that_is_needed_is_not_taken_for_a_repetition():
     replacement = "    if (a > 1) {\n      return a;\n    }"
     assert proven(SCRIPT, at(SCRIPT, 3, path="x.js"), replacement).suggestion == replacement
+
+
+def test_a_line_that_code_repeats_everywhere_is_not_taken_for_a_repetition():
+    head = "def f(a):\n    if a:\n        return None\n    return None\n"
+    replacement = "    if a is None:\n        a = 1\n    return None"
+    assert proven(head, at(head, 2, 3), replacement).suggestion == replacement
 
 
 def test_a_closing_brace_too_many_is_trimmed():

@@ -101,6 +101,11 @@ class GitHubServer:
         return self._site
 
     @property
+    def stopped(self) -> bool:
+        """Whether it has run and runs no more."""
+        return self._site is not None and self._site.stopping.is_set()
+
+    @property
     def world(self) -> World:
         """The state."""
         return self.site.world

@@ -28,10 +28,10 @@ def _ref(urls: Urls, full_name: str | None, repo: Repo, ref: str, sha: str, owne
     found = repo.world.repos.get(full_name.lower()) if full_name is not None else None
     user = found.owner if found else owner
     return {
-        "label": f"{user.login}:{ref}" if found else f"unknown:{ref}",
+        "label": f"{user.login}:{ref}",
         "ref": ref,
         "sha": sha,
-        "user": user_json(urls, user) if found else None,
+        "user": user_json(urls, user),
         "repo": repo_json(urls, found) if found else None,
     }
 

@@ -43,6 +43,8 @@ from bot.settings import DiffAsk, PullAsk, RangeAsk, ReviewRequest, Settings, St
 
 HEAD_IS_FRESH: Final = 2.0
 """Seconds after the pull was read in which its head is not asked for again before the review is posted."""
+POSTING_SECONDS: Final = 30.0
+"""What posting may take beyond the deadline of the review."""
 NO_KEY: Final = "No API key is set (SPARK_API_KEY), so analyzers reviewed alone."
 MODEL_OFF: Final = "The model was switched off, so analyzers reviewed alone."
 
@@ -92,12 +94,19 @@ class ReviewJob:
 class Shared:
     """The clients of one process. Thread-safe; close it at the end, or use it in a `with`."""
 
-    def __init__(self, settings: Settings, *, http: HttpOptions | None = None) -> None:
-        """`http`: other waits for the endpoint than the usual ones."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        http: HttpOptions | None = None,
+        wait: Callable[[Stop, float], bool] = Stop.wait,
+    ) -> None:
+        """`http`: other waits for the endpoint than the usual ones; `wait`: how a pause that GitHub asks for is made."""
         self._settings = settings
         self._http = http
         self._clock = MonotonicClock()
-        self._pace = Pace(clock=self._clock)
+        self._wait = wait
+        self._pace = Pace(clock=self._clock, wait=wait)
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], SparkModel] = {}
         self._github: GitHubClient | None = None
@@ -150,7 +159,7 @@ class Shared:
             services=Services(
                 model=_paid(model, limit) if model is not None else None,
                 analyzers=_analyzers(request),
-                publisher=self._publisher(stop) if request.post else None,
+                publisher=self._publisher(self._posting(stop)) if request.post else None,
                 listener=listener or Deaf(),
                 clock=self._clock,
                 stop=stop,
@@ -192,6 +201,12 @@ class Shared:
                 _check_server(pull.server, self._settings)
                 return PullSource(self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop)
 
+    def _posting(self, stop: Stop) -> Stop:
+        """The deadline of the post: a review that used up its time must still reach the pull request."""
+        posting = Stop(deadline=self._clock.now() + stop.left() + POSTING_SECONDS, clock=self._clock)
+        stop.on_stop(posting.cancel)
+        return posting
+
     def _publisher(self, stop: Stop) -> Callable[[Pull], Publisher]:
         client = self._client()
         return lambda pull: PullPublisher(client, pull, pace=self._pace, stop=stop, fresh=HEAD_IS_FRESH)
@@ -206,6 +221,7 @@ class Shared:
                     graphql_url=settings.github_graphql_url,
                     user_agent=f"spark/{__version__}",
                     clock=self._clock,
+                    wait=self._wait,
                 )
             return self._github
 

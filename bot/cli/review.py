@@ -38,7 +38,11 @@ class _Closing(Protocol):
 
 
 def run(options: argparse.Namespace) -> int:
-    """Review, show, write. Returns 0, or 1 when the gate failed; raises SparkError for everything that stops a review."""
+    """Review, show, write. Returns 0, or 1 when the gate failed.
+
+    Raises SparkError for everything that stops a review, and for what kept a finished one from being whole: its findings
+    are shown and written before.
+    """
     request = review_request(options)
     settings = read_settings(os.environ, dotenv=Path(".env"))
     target = Path(options.output) if options.output not in {None, "-"} else None
@@ -65,6 +69,11 @@ def run(options: argparse.Namespace) -> int:
             output.write(target, text)
             _tell(f"wrote {target}")
     _hint(request, review)
+    if review.failure is not None and review.verdict is not Verdict.FAIL:
+        raise review.failure
+    if review.failure is not None:
+        # Finding 1 in the place of 3 is safe; the other way round, trouble outside would open the gate.
+        _tell(str(review.failure))
     return GATE_FAILED if review.verdict is Verdict.FAIL else 0
 
 

@@ -6,10 +6,10 @@ A review that was finished is never lost: whatever keeps it from being posted is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.errors import SparkError
+from bot.errors import OutsideError, SparkError
 from bot.review.config import RepoConfig
 from bot.review.gate import decide
 from bot.review.model import (
@@ -24,10 +24,24 @@ from bot.review.model import (
     Verdict,
 )
 from bot.review.options import Options
-from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft
+from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft, StreamEnd
 from bot.review.render.comments import comment_body, entry, summary_body
 from bot.review.render.safe import Redactor
 from bot.review.tally import Tally
+
+_OUTAGES = frozenset(
+    {
+        StreamEnd.CUT,
+        StreamEnd.STALLED,
+        StreamEnd.GARBLED,
+        StreamEnd.NOT_A_STREAM,
+        StreamEnd.SERVER_ERROR,
+        StreamEnd.RATE_LIMITED,
+        StreamEnd.UNREACHABLE,
+        StreamEnd.REJECTED,
+    }
+)
+"""Ends that are the endpoint's doing; the model's own (a refusal) and the user's limits (money, time) are none."""
 
 
 def assemble(
@@ -73,7 +87,17 @@ def assemble(
         garbled=tally.garbled,
         endpoint_seconds=dict(tally.endpoint_seconds),
         notices=tuple(tally.notices),
+        failure=_outage(tally.ends, coverage),
     )
+
+
+def _outage(ends: Sequence[StreamEnd], coverage: Coverage) -> OutsideError | None:
+    """The error of a review in which the endpoint failed at every stream; None when any came through."""
+    if not ends or not all(end in _OUTAGES for end in ends):
+        return None
+    reasons = Counter(hole.reason for hole in coverage.holes)
+    why = reasons.most_common(1)[0][0] if reasons else ends[0].value
+    return OutsideError(f"The model reviewed nothing: {why}", remedy="Check SPARK_BASE_URL, or try again later.")
 
 
 def fail_level(config: RepoConfig, options: Options) -> Severity | None:
@@ -146,7 +170,7 @@ def unposted(review: Review, error: SparkError, at: float) -> Review:
     return replace(
         review,
         verdict=Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL,
-        reason=reason if review.verdict is not Verdict.FAIL else f"{review.reason} {reason}",
+        reason=reason if review.verdict is Verdict.PASS else f"{review.reason}. {reason}",
         timing=replace(review.timing, done=at),
         failure=error,
     )
@@ -158,14 +182,20 @@ def _weakened(review: Review, published: Published) -> Review:
     if published.moved_to is not None:
         what = "nothing was posted" if published.url is None else "the review stands on the commit that was reviewed"
         reasons.append(f"The head moved to {published.moved_to[:10]} meanwhile; {what}.")
-    if published.problem:
-        reasons.append(published.problem)
-    if published.unposted:
-        causes = Counter(reason for _, reason in published.unposted)
+    failure = review.failure
+    told = published.unposted if published.url is not None else ()
+    if published.problem and published.moved_to is None:
+        told = tuple(pair for pair in told if pair[1] != published.problem)
+        missing = len(published.unposted) - len(told)
+        what = "The review" if published.url is None else f"{missing} line comments"
+        failure = OutsideError(f"{what} could not be posted: {published.problem.rstrip('.')}", remedy="Run it again.")
+        reasons.append(f"{failure.what}.")
+    if told:
+        causes = Counter(reason for _, reason in told)
         listed = "; ".join(f"{count} x {cause}" for cause, count in causes.items())
-        reasons.append(f"GitHub refused {len(published.unposted)} line comments, they are in the summary: {listed}.")
+        reasons.append(f"GitHub refused {len(told)} line comments, they are in the summary: {listed}.")
     if not reasons:
         return review
     verdict = Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL
-    kept = [review.reason] if verdict is Verdict.FAIL else []
-    return replace(review, verdict=verdict, reason=" ".join([*kept, *reasons]))
+    kept = [] if review.verdict is Verdict.PASS else [f"{review.reason}."]
+    return replace(review, verdict=verdict, reason=" ".join([*kept, *reasons]), failure=failure)

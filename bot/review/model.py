@@ -376,4 +376,5 @@ class Review:
     review_url: str | None = None
     """Where it was posted."""
     failure: SparkError | None = None
-    """What kept a finished review from being posted; its exit code is the program's, its findings are all here."""
+    """What kept the model from reviewing anything, or the review from being posted whole. The findings are all here;
+    unless the gate failed, its exit code is the program's."""

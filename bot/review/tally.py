@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.review.model import Dropped, Misplaced, Usage
-from bot.review.ports import CallReport
+from bot.review.ports import CallReport, StreamEnd
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Tally:
     notices: list[str] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    ends: list[StreamEnd] = field(default_factory=list)
+    """How each review stream ended at last."""
 
     def count(self, report: CallReport) -> None:
         """Add one call."""

@@ -55,7 +55,6 @@ class Surroundings:
 class _Outline:
     """A parsed file as plain values. Scopes are (first row, header row, last row), rows from 0, in order."""
 
-    errors: int
     scopes: tuple[tuple[int, int, int], ...]
     imports: tuple[int, ...]
     knows_scopes: bool
@@ -64,8 +63,7 @@ class _Outline:
 def error_count(text: str, path: str) -> int | None:
     """How many places of `text` do not parse as the kind of file that `path` names; None when no grammar can tell."""
     name = language(path)
-    outline = None if name is None else _outline(text, name)
-    return None if outline is None else outline.errors
+    return None if name is None else _error_count(text, name)
 
 
 def surroundings(text: str, path: str, hunk: Hunk) -> Surroundings:
@@ -138,10 +136,7 @@ def _width(line: str) -> int:
 @lru_cache(maxsize=32)
 def _outline(text: str, name: str) -> _Outline | None:
     """The outline of `text`; None when it is too large or the grammar gave up. Safe to call from several threads."""
-    source = text.encode("utf-8", "surrogatepass" if _has_other_surrogates(text) else "surrogateescape")
-    if len(source) > MAX_BYTES:
-        return None
-    tree = _parse(source, name)
+    tree = _tree(text, name)
     if tree is None:
         return None
     queries = _queries(name)
@@ -149,7 +144,6 @@ def _outline(text: str, name: str) -> _Outline | None:
     imports = _captured(queries.imports, tree.root_node, depth=4) if queries.imports else []
     import_rows = sorted({row for node in imports for row in range(node.start_point.row, _last_row(node) + 1)})
     return _Outline(
-        errors=_errors(tree, name),
         scopes=tuple(
             sorted(
                 (node.start_point.row, _header_row(node), _last_row(node))
@@ -160,6 +154,18 @@ def _outline(text: str, name: str) -> _Outline | None:
         imports=tuple(import_rows[: MAX_IMPORTS * 2]),
         knows_scopes=queries.scopes is not None,
     )
+
+
+@lru_cache(maxsize=32)
+def _error_count(text: str, name: str) -> int | None:
+    """Apart from the outline: a prompt needs the one for every file, a suggestion the other for a few."""
+    tree = _tree(text, name)
+    return None if tree is None else _errors(tree, name)
+
+
+def _tree(text: str, name: str) -> tree_sitter.Tree | None:
+    source = text.encode("utf-8", "surrogatepass" if _has_other_surrogates(text) else "surrogateescape")
+    return _parse(source, name) if len(source) <= MAX_BYTES else None
 
 
 def _has_other_surrogates(text: str) -> bool:

@@ -10,7 +10,9 @@ import codecs
 import hashlib
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bot.diff.model import FilePatch, FileStatus, Patch
@@ -38,15 +40,18 @@ class DiffFileSource:
         data = as_utf8(self._read())
         patch = read_patch(data)
         repo = Repository(self._root)
+        base_text: Callable[[str], str | None] | None = None
         try:
             root = repo.top or self._root
-            texts = _committed(repo)
+            texts = {path: text for path in BASE_FILES if (text := _committed(repo, path)) is not None}
+            base_text = partial(_committed, repo)
         except SparkError:
             # Not in a repository, or no git: a diff can be reviewed without either.
             root, texts = self._root, {}
         title = "Diff from standard input" if self._name == "-" else f"Diff from {Path(self._name).name}"
         change = Change(patch=patch, base=NAME, head=NAME, title=title)
-        return Opened(change=change, files=CheckedOutFiles(root, patch), base_texts=texts)
+        opened = Opened(change=change, files=CheckedOutFiles(root, patch), base_texts=texts)
+        return opened if base_text is None else replace(opened, base_text=base_text)
 
     def _read(self) -> bytes:
         if self._name == "-":
@@ -75,14 +80,12 @@ def as_utf8(data: bytes) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8)
 
 
-def _committed(repo: Repository) -> dict[str, str]:
-    """Configuration from HEAD of the repository around us: the diff has no say in it."""
-    texts = {}
-    for path in BASE_FILES:
-        answer = repo.git("cat-file", "blob", f"HEAD:{path}", ok=None)
-        if answer.code == 0 and len(answer.out) <= MAX_FILE_BYTES:
-            texts[path] = answer.out.decode("utf-8", "surrogateescape")
-    return texts
+def _committed(repo: Repository, path: str) -> str | None:
+    """A file from HEAD of the repository around us: the diff has no say in its own configuration."""
+    answer = repo.git("cat-file", "blob", f"HEAD:{path}", ok=None)
+    if answer.code != 0 or len(answer.out) > MAX_FILE_BYTES:
+        return None
+    return answer.out.decode("utf-8", "surrogateescape")
 
 
 class CheckedOutFiles:

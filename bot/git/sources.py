@@ -42,7 +42,10 @@ class RangeSource:
             patch=patch, base=span.base, head=span.head, title=title, description=description, totals=totals
         )
         return Opened(
-            change=change, files=GitFiles(self._repo, span.head), base_texts=base_texts(self._repo, span.base)
+            change=change,
+            files=GitFiles(self._repo, span.head),
+            base_texts=base_texts(self._repo, span.base),
+            base_text=GitFiles(self._repo, span.base).text,
         )
 
 
@@ -66,7 +69,12 @@ class StagedSource:
             title="Staged changes",
             totals=totals,
         )
-        return Opened(change=change, files=GitFiles(repo, staged.tree, keep=staged), base_texts=base_texts(repo, base))
+        return Opened(
+            change=change,
+            files=GitFiles(repo, staged.tree, keep=staged),
+            base_texts=base_texts(repo, base),
+            base_text=GitFiles(repo, base).text,
+        )
 
 
 class _StagedTree:

@@ -17,7 +17,7 @@ from bot.github import limits
 from bot.github.blobs import BlobAnswer, Place, batches, fetch_blob, query_blobs
 from bot.github.client import GitHubClient, gather
 from bot.github.fallback import diff_is_allowed, fetch_diff, fill
-from bot.github.head_files import PullHeadFiles
+from bot.github.head_files import PullHeadFiles, as_text
 from bot.github.patches import Compare, from_records
 from bot.github.records import FileRecord, PullRecord, read_files, read_pull
 from bot.review.model import Change, CommitSha, Pull, RepoName, Skip, SkipReason
@@ -143,7 +143,10 @@ class PullSource:
             gaps=(*draft.gaps, *_unlisted(reading)),
         )
         opened = Opened(
-            change=change, files=self._head_files(reading, queries, first), base_texts=self._base_texts(pull, first)
+            change=change,
+            files=self._head_files(reading, queries, first),
+            base_texts=self._base_texts(pull, first),
+            base_text=partial(self._base_text, pull),
         )
         return opened, first.head if first is not None else None
 
@@ -181,6 +184,10 @@ class PullSource:
         oids = {file.path: file.sha for file in reading.files if file.sha and file.status != "removed"}
         gone = {file.path for file in reading.files if file.status == "removed"}
         return PullHeadFiles(self._client, pull, batches=by_path, oids=oids, gone=gone, stop=self._stop)
+
+    def _base_text(self, pull: Pull, path: str) -> str | None:
+        data = fetch_blob(self._client, pull.repo, Place(pull.base_sha, path), stop=self._stop)
+        return None if data is None else as_text(data)
 
     def _base_texts(self, pull: Pull, first: BlobAnswer | None) -> dict[str, str]:
         texts: dict[str, str] = {}

@@ -113,6 +113,15 @@ def test_configuration_is_read_from_the_base_and_never_from_the_change(sandbox):
     assert StagedSource(Repository(sandbox.path)).open().base_texts[".gitattributes"] == "head\n"
 
 
+def test_any_file_of_the_base_can_be_read_and_never_the_change_s(sandbox):
+    sandbox.commit(AGENTS__md="base\n")
+    sandbox.commit(AGENTS__md="head\n", NEW__md="head\n")
+    opened = RangeSource(Repository(sandbox.path), "HEAD~1..HEAD").open()
+    assert opened.base_text("AGENTS.md") == "base\n"
+    assert opened.base_text("NEW.md") is None
+    assert StagedSource(Repository(sandbox.path)).open().base_text("AGENTS.md") == "head\n"
+
+
 def test_a_base_without_configuration_has_no_keys(sandbox):
     sandbox.commit("base", a__py="1\n")
     sandbox.commit("head", a__py="2\n")

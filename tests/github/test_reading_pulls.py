@@ -71,6 +71,8 @@ def test_a_pull_is_read_with_its_hunks_totals_head_texts_and_base_configuration(
     assert opened.files.text("a.py") == numbered(60, {10: "ten = 'X'"})
     assert opened.files.text("README.md") is None
     assert opened.base_texts == {".github/spark.yml": "review: {}\n", ".gitattributes": "*.lock linguist-generated\n"}
+    assert opened.base_text(".gitattributes") == "*.lock linguist-generated\n"
+    assert opened.base_text("AGENTS.md") is None
 
 
 def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> None:

@@ -163,6 +163,19 @@ def test_a_fork_s_file_without_patch_is_compared_too(make_desk) -> None:
     assert (file.added, file.removed) == (2, 2)
 
 
+def test_a_head_version_that_only_the_fork_has_is_compared_too(make_desk) -> None:
+    desk = make_desk(limits=Limits(file_lines=1, diff_lines=1))
+    fork = desk.repo.fork("mallory/shop")
+    fork.commit("evil", {"a.py": numbered(60, EDIT)})
+    desk.repo.open_pull("From a fork", head="evil", head_repo=fork)
+    (head,) = [file["sha"] for file in desk.client().get(
+        "/repos/acme/shop/pulls/1/files", stop=desk.clock.stop(), doing="asking"
+    ).json()]  # fmt: skip
+    desk.server.faults.add(Fault(match=f"GET /repos/acme/shop/git/blobs/{head}", status=404, times=None))
+    (file,) = desk.read(token=None).change.patch.files
+    assert (file.added, file.removed) == (2, 2)
+
+
 def test_bytes_that_are_no_utf8_survive_the_comparison(make_desk) -> None:
     desk = make_desk(limits=Limits(file_lines=1, diff_lines=1))
     desk.pull({"latin.py": b"a = 1\nname = 'caf\xe9'\n"}, base={"latin.py": b"a = 1\nname = 'cafe'\n"})

@@ -273,6 +273,14 @@ def test_a_pending_review_that_a_crash_left_behind_is_deleted(desk, pull) -> Non
     assert reviews(desk, "PENDING") == []
 
 
+def test_a_pending_review_is_never_taken_for_the_posted_one(desk, pull) -> None:
+    body = draft(pull, []).body
+    desk.client().call("POST", "/repos/acme/shop/pulls/1/reviews", body={"body": body}, stop=desk.clock.stop())
+    done = desk.publisher(pull).publish(draft(pull, good(2)))
+    assert len(done.posted) == 2
+    assert len(reviews(desk)) == 1
+
+
 def test_a_person_s_own_pending_review_is_left_alone_and_the_review_goes_elsewhere(desk, pull) -> None:
     client = desk.client()
     client.call("POST", "/repos/acme/shop/pulls/1/reviews", body={"body": "my draft thoughts"}, stop=desk.clock.stop())

@@ -27,7 +27,7 @@ _TREES = ("diff-tree", "-r", "-M", "-l1000", "--ignore-submodules=none", "--subm
 def tree_patch(repo: Repository, base: str, head: str) -> tuple[Patch, Totals]:
     """The patch from one tree (or commit) to another, and git's own numbers for it, from two calls at the same time.
 
-    `Totals.files` counts the sections that the patch should have: a type change is two, as git prints it.
+    `Totals.files` counts names: a type change is one file, although git prints two sections for it.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="spark-git") as pool:
         counted = pool.submit(repo.git, *_TREES, "--raw", "--numstat", "-z", "--no-textconv", base, head)
@@ -49,7 +49,7 @@ def read_totals(data: bytes) -> Totals:
         if field.startswith(b":"):
             # ":old-mode new-mode old-id new-id STATUS", then one path, or two after a rename or copy.
             status = field.rsplit(b" ", 1)[-1]
-            files += 2 if status.startswith(b"T") else 1
+            files += 1
             next(fields, b"")
             if status[:1] in {b"R", b"C"}:
                 next(fields, b"")

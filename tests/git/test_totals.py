@@ -10,6 +10,7 @@ import pytest
 from bot.diff.parse import read_fragment, read_patch
 from bot.git import RangeSource, Repository, diff_blobs
 from bot.git.trees import read_totals
+from bot.review.coverage import difference
 from bot.review.model import Totals
 
 
@@ -18,8 +19,11 @@ def change_of(sandbox, asked="HEAD~1..HEAD"):
 
 
 def ours(change):
+    """By name: a type change is one file in two sections."""
     patch = change.patch
-    return Totals(files=len(patch.files) + len(patch.bad), added=patch.added, removed=patch.removed)
+    names = {section.path for section in (*patch.files, *patch.bad)}
+    assert not difference(change)
+    return Totals(files=len(names), added=patch.added, removed=patch.removed)
 
 
 def test_every_kind_of_change_is_counted_as_git_counts_it(sandbox):
@@ -78,7 +82,7 @@ def test_a_renamed_file_has_one_entry_in_gits_count():
         b":100644 100644 a b M\0blob\0"
         b"3\t1\t\0old.py\0new.py\x001\t1\tlink\0-\t-\tblob\0"
     )
-    assert read_totals(data) == Totals(files=4, added=4, removed=2)
+    assert read_totals(data) == Totals(files=3, added=4, removed=2)
     assert read_totals(b"") == Totals(files=0, added=0, removed=0)
 
 

@@ -117,14 +117,14 @@ def process(*arguments: str) -> Iterator[dict[str, object]]:
             child.wait(timeout=30)
 
 
-def measure(efforts: Sequence[str], runs: int) -> list[Run]:
+def measure(efforts: Sequence[str], sizes: Sequence[int], runs: int) -> list[Run]:
     """Every size and effort, `runs` times each, after one review that warms the process."""
     with process("--serve-github", str(runs * len(efforts) + 1)) as github, process("--serve-endpoint") as endpoint:
         reviews = Reviews(github, endpoint)
         reviews.one(SIZES[0], "instant")
         result = []
         for effort in efforts:
-            for size in SIZES:
+            for size in sizes:
                 result += [reviews.one(size, effort) for _ in range(runs)]
         return result
 
@@ -215,6 +215,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--effort", action="append", choices=["instant", "standard"])
+    parser.add_argument("--files", type=int, action="append", help="a size; again for more")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve-github", type=int, metavar="RUNS", help=argparse.SUPPRESS)
     parser.add_argument("--serve-endpoint", action="store_true", help=argparse.SUPPRESS)
@@ -223,7 +224,7 @@ def main() -> int:
         return serve_github(given.serve_github)
     if given.serve_endpoint:
         return serve_endpoint()
-    runs = measure(given.effort or ["instant", "standard"], given.runs)
+    runs = measure(given.effort or ["instant", "standard"], given.files or SIZES, given.runs)
     print(table(runs))
     if given.json:
         given.json.write_text(json.dumps({"limit": LIMIT, "runs": [asdict(run) for run in runs]}, indent=1) + "\n")

@@ -319,3 +319,16 @@ def test_an_empty_file_that_is_added_has_no_hunks_and_is_no_gap() -> None:
     from_blobs(draft, 0, None, b"", compare=lambda old, new: "")
     assert draft.gaps == []
     assert draft.patch().files[0].status is FileStatus.ADDED
+
+
+@pytest.mark.parametrize("diff_lines", [20_000, 1])
+def test_a_file_that_becomes_a_link_is_read_without_a_gap(make_desk, diff_lines: int) -> None:
+    desk = make_desk(limits=Limits(diff_lines=diff_lines))
+    desk.pull(
+        {"link": ("120000", b"a.py"), "edit.py": "y = 1\n"}, base={"link": "text\nof\na file\n", "edit.py": "x = 1\n"}
+    )
+    change = desk.read().change
+    assert {file.path for file in change.patch.files} == {"link", "edit.py"}
+    assert change.gaps == ()
+    assert change.totals is not None
+    assert (change.patch.added, change.patch.removed) == (change.totals.added, change.totals.removed)

@@ -14,7 +14,7 @@ from bot.errors import SparkError
 from bot.github import limits
 from bot.github.client import GitHubClient, gather
 from bot.github.records import NoteRecord, PullRecord, read_notes, read_pull
-from bot.review.model import Fingerprint, Pull
+from bot.review.model import CommitSha, Fingerprint, Pull
 from bot.review.ports import Stop
 from bot.review.render.markers import read_finding_markers, read_review_marker
 
@@ -68,17 +68,25 @@ class Notes:
         return listings
 
     def ours(self, notes: Sequence[NoteRecord]) -> list[NoteRecord]:
-        """Those written by the account we post with, or by an App."""
+        """Those written by the account we post with; by any App where GitHub does not say which account that is."""
         self.ask_viewer()
         assert self._viewer is not None
         login = self._viewer.result()
-        return [note for note in notes if note.is_bot or (login is not None and note.login == login)]
+        return [note for note in notes if _is_by(note, login)]
 
     def with_run(self, notes: Sequence[NoteRecord], run: str) -> NoteRecord | None:
         """Our note whose marker names `run`; a pending review does not count, for nobody sees it."""
         for note in self.ours(notes):
             mark = read_review_marker(note.body)
             if note.state != "PENDING" and mark is not None and mark.run == run:
+                return note
+        return None
+
+    def with_head(self, notes: Sequence[NoteRecord], head: CommitSha) -> NoteRecord | None:
+        """Our newest note whose marker names `head` as what was reviewed; a pending review does not count."""
+        for note in reversed(self.ours(notes)):
+            mark = read_review_marker(note.body)
+            if note.state != "PENDING" and mark is not None and mark.head == head:
                 return note
         return None
 
@@ -115,3 +123,12 @@ class Notes:
                 return None
         name = login.get("login") if isinstance(login, dict) else None
         return name if isinstance(name, str) else None
+
+
+def _is_by(note: NoteRecord, login: str | None) -> bool:
+    """Whether `login` wrote `note`. REST ends an App's login in `[bot]`; GraphQL does so for some questions alone."""
+    if login is None:
+        return note.is_bot
+    if note.is_bot:
+        return note.login.removesuffix("[bot]") == login.removesuffix("[bot]")
+    return note.login == login

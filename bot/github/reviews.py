@@ -75,6 +75,11 @@ class PullPublisher:
         self._reviews = reviews
         return self._notes.fingerprints(comments, reviews)
 
+    def standing(self, head: CommitSha) -> str | None:
+        """The URL of our newest review of `head`, as far as `known` has seen."""
+        note = self._notes.with_head(self._reviews or [], head)
+        return note.url if note is not None else None
+
     def publish(self, draft: ReviewDraft) -> Published:
         """Post the draft once. See `Publisher.publish`."""
         head = self._client.submit(self._notes.head)

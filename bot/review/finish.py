@@ -153,8 +153,17 @@ def draft(review: Review, *, run: str) -> ReviewDraft:
 
 def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[], float]) -> Review:
     """Post the review and tell in it what came of that."""
+    ready = draft(review, run=run)
+    standing = publisher.standing(ready.commit) if _has_nothing_new(review) else None
+    if standing is not None:
+        return replace(
+            review,
+            review_url=standing,
+            notices=(*review.notices, "Nothing new to post: the review of this commit stands."),
+            timing=replace(review.timing, done=since()),
+        )
     try:
-        published = publisher.publish(draft(review, run=run))
+        published = publisher.publish(ready)
     except SparkError as error:
         return unposted(review, error, since())
     posted_at = since()
@@ -162,6 +171,17 @@ def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[
     if published.url is not None:
         review = replace(review, timing=replace(review.timing, first_post=posted_at))
     return _weakened(review, published)
+
+
+def _has_nothing_new(review: Review) -> bool:
+    """Whether a review of the same head says all of this already: every finding has its place, nothing fell short."""
+    settled = {FindingStatus.KNOWN, FindingStatus.DISMISSED, FindingStatus.BELOW_THRESHOLD}
+    return (
+        review.coverage.whole
+        and not review.misplaced
+        and all(finding.status in settled for finding in review.findings)
+        and review.failure is None
+    )
 
 
 def unposted(review: Review, error: SparkError, at: float) -> Review:

@@ -307,6 +307,10 @@ class Publisher(Protocol):
         """Findings that already have a thread of ours on this pull, with their URL. May wait for the network."""
         ...
 
+    def standing(self, head: CommitSha) -> str | None:
+        """URL of the newest review of ours that is of this head, as far as `known` has seen; None when there is none."""
+        ...
+
     def publish(self, draft: ReviewDraft) -> Published:
         """Post the draft once: markers are listed before anything is sent a second time.
 

@@ -539,3 +539,19 @@ def test_publishers_of_one_account_take_turns(desk, pull) -> None:
     spans = sorted((seen.started, seen.started + seen.seconds) for seen in desk.sent("POST", "/reviews"))
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(spans))
     assert isinstance(desk.pace, Pace)
+
+
+def test_a_review_of_this_head_is_found_again_and_one_of_another_head_is_not(desk, pull) -> None:
+    desk.publisher(pull).publish(draft(pull, good(1)))
+    publisher = desk.publisher(pull)
+    publisher.known()
+    (review,) = reviews(desk)
+    assert (publisher.standing(pull.head_sha) or "").endswith(str(review.id))
+    assert publisher.standing("f" * 40) is None
+
+
+def test_another_bot_that_repeats_our_marker_cannot_keep_a_finding_from_being_posted(desk, pull) -> None:
+    desk.server.world.user("echo-bot", "echo-token", bot=True)
+    desk.repo.permission("echo-bot", "write")
+    desk.publisher(pull, token="echo-token").publish(draft(pull, good(1)))
+    assert desk.publisher(pull).known() == {}

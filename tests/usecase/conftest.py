@@ -154,6 +154,9 @@ class Board:
             raise self._known_error
         return self._known
 
+    def standing(self, head: CommitSha) -> str | None:
+        return "https://example.test/review" if self._known else None
+
     def publish(self, draft: ReviewDraft) -> Published:
         self.drafts.append(draft)
         if isinstance(self._published, Exception):

@@ -294,7 +294,21 @@ def test_a_finding_that_has_a_thread_is_not_posted_again(one_file):
     one_file.publisher = one_file.board(known=[first.findings[0].fingerprint])
     review = one_file.review()
     assert [finding.status for finding in review.findings] == [FindingStatus.KNOWN]
-    assert [draft.comments for draft in one_file.publisher.drafts] in ([()], [])
+    assert one_file.publisher.drafts == []
+    assert review.review_url == "https://example.test/review"
+    assert review.notices == ("Nothing new to post: the review of this commit stands.",)
+
+
+def test_a_second_review_of_a_head_with_one_new_finding_posts_that_one_alone(one_file):
+    one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END
+    first = one_file.review()
+    one_file.publisher = one_file.board(known=[first.findings[0].fingerprint])
+    one_file.script = lambda prompt, before: (
+        one_file.says("app.py", 2) + one_file.says("app.py", 3, title="Compare with is", category="style") + END
+    )
+    one_file.review()
+    (draft,) = one_file.publisher.drafts
+    assert [comment.anchor.line for comment in draft.comments] == [3]
 
 
 def test_findings_below_the_threshold_and_over_the_limit_get_no_comment(world):

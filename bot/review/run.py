@@ -6,17 +6,17 @@ and look-ups run in threads beside it and only send messages. So there are no lo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
-from queue import Empty, SimpleQueue
 
 from bot.diff.model import Patch
 from bot.errors import SparkError
 from bot.review import finish
 from bot.review.config import CONFIG_PATH, RepoConfig, read_config
 from bot.review.coverage import CoverageBook
+from bot.review.crew import Crew
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
 from bot.review.findings import Board, from_analyzer
@@ -51,15 +51,6 @@ ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
 """Seconds between two progress events."""
 CHARS_PER_TOKEN = 4
-TRIALS = 32
-"""Trials under way at once; each is a short call."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Failed:
-    """A thread raised. The review ends with this."""
-
-    error: BaseException
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +59,7 @@ class _TrialOver:
     tried: Tried
 
 
-_Message = Heard | Retried | StreamDone | _TrialOver | AnalyzerReport | _Failed
+_Message = Heard | Retried | StreamDone | _TrialOver | AnalyzerReport
 
 
 def run_review(source: Source, options: Options, services: Services) -> Review:
@@ -98,7 +89,7 @@ class _Run:
         self._model = services.model(config.budget.max_usd) if services.model is not None else None
         pull = opened.change.pull
         self._publisher = services.publisher(pull) if services.publisher is not None and pull is not None else None
-        self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._crew: Crew[_Message] = Crew(streams=options.streams, on_error=services.stop.cancel)
         self._board = Board()
         self._tally = Tally(notices=list(options.notices))
         self._gauges: list[Gauge] = []
@@ -107,7 +98,7 @@ class _Run:
         self._open_analyzers = 0
 
     def review(self) -> Review:
-        opened, services = self._opened, self._services
+        opened = self._opened
         opened.files.prefetch([file.path for file in opened.change.patch.files])
         kept, skipped = sort_out(
             opened.change.patch,
@@ -126,32 +117,24 @@ class _Run:
         self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
         looks = passes(self._effort)
         book = CoverageBook(plan, looks)
-        streams = ThreadPoolExecutor(max_workers=max(1, self._options.streams), thread_name_prefix="stream")
-        beside = ThreadPoolExecutor(max_workers=TRIALS, thread_name_prefix="trial")
-        try:
-            known = beside.submit(self._publisher.known) if self._publisher else None
+        with self._crew as crew:
+            known = crew.look_up(self._publisher.known) if self._publisher else None
             # What is not reviewed (generated, vendored, ignored) is not analyzed either.
-            reviewed = replace(opened.change, patch=Patch(files=kept))
-            for analyzer in services.analyzers:
-                if analyzer.name == "ruff" and not self._config.analyzers.ruff:
-                    continue
-                self._open_analyzers += 1
-                self._spawn(beside, partial(self._analyze, analyzer, reviewed))
-            self._start_streams(streams, plan, looks, book)
-            self._listen(beside, book)
+            self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
+            self._start_streams(plan, looks, book)
+            self._listen(book)
             return self._finish(diff_at, book, known)
-        except BaseException:
-            services.stop.cancel()
-            raise
-        finally:
-            streams.shutdown(wait=True, cancel_futures=True)
-            beside.shutdown(wait=True, cancel_futures=True)
 
     # -- starting work in threads ------------------------------------------------------------------------------
 
-    def _start_streams(
-        self, pool: ThreadPoolExecutor, plan: Plan, looks: Sequence[PassName], book: CoverageBook
-    ) -> None:
+    def _start_analyzers(self, reviewed: Change) -> None:
+        for analyzer in self._services.analyzers:
+            if analyzer.name == "ruff" and not self._config.analyzers.ruff:
+                continue
+            self._open_analyzers += 1
+            self._crew.beside(partial(self._analyze, analyzer, reviewed))
+
+    def _start_streams(self, plan: Plan, looks: Sequence[PassName], book: CoverageBook) -> None:
         model = self._model
         guidelines = self._guidelines() if model is not None else {}
         for look in looks:
@@ -181,10 +164,10 @@ class _Run:
                         pass_name=look,
                         stop=self._services.stop,
                         gauge=gauge,
-                        tell=self._inbox.put,
+                        tell=self._crew.tell,
                     )
 
-                self._spawn(pool, work)
+                self._crew.stream(work)
 
     def _guidelines(self) -> dict[str, str]:
         """The texts of the configuration's guideline files, from the base; one that is missing is told."""
@@ -194,7 +177,7 @@ class _Run:
         )
         return {name: text for name, text in texts.items() if text is not None}
 
-    def _start_trial(self, pool: ThreadPoolExecutor, slot: int, finding: Finding) -> None:
+    def _start_trial(self, slot: int, finding: Finding) -> None:
         model = self._model
         assert model is not None
         court = Court(
@@ -205,46 +188,34 @@ class _Run:
             stop=self._services.stop,
         )
         self._open_trials += 1
-        self._spawn(pool, lambda: self._inbox.put(_TrialOver(slot=slot, tried=court.hear(finding))))
+        self._crew.beside(lambda: self._crew.tell(_TrialOver(slot=slot, tried=court.hear(finding))))
 
     def _analyze(self, analyzer: Analyzer, reviewed: Change) -> None:
-        self._inbox.put(analyzer.run(reviewed, self._opened.files))
-
-    def _spawn(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - handed to the review's own thread, which raises it there
-                self._inbox.put(_Failed(error=error))
-
-        pool.submit(guarded)
+        self._crew.tell(analyzer.run(reviewed, self._opened.files))
 
     # -- handling what comes -----------------------------------------------------------------------------------
 
-    def _listen(self, pool: ThreadPoolExecutor, book: CoverageBook) -> None:
+    def _listen(self, book: CoverageBook) -> None:
         total = self._open_streams
         told_at = -1.0
         while self._open_streams or self._open_trials or self._open_analyzers:
-            try:
-                message = self._inbox.get(timeout=TICK)
-            except Empty:
-                message = None
+            message = self._crew.next(within=TICK)
             if message is not None:
-                self._handle(message, pool, book)
+                self._handle(message, book)
             if total and self._since() - told_at >= TICK:
                 told_at = self._since()
                 tokens = sum(gauge.chars for gauge in self._gauges) // CHARS_PER_TOKEN
                 done = total - self._open_streams
                 self._emit(Progress(at=told_at, chunks_done=done, chunks=total, output_tokens=tokens))
 
-    def _handle(self, message: _Message, pool: ThreadPoolExecutor, book: CoverageBook) -> None:
+    def _handle(self, message: _Message, book: CoverageBook) -> None:
         match message:
             case Heard(raw=raw):
                 placed = place(raw, book.chunk(raw.chunk), self._opened.change.patch)
                 if isinstance(placed, Misplaced):
                     self._misplace(placed)
                 else:
-                    self._consider(placed, pool)
+                    self._consider(placed)
             case Retried(report=report):
                 self._emit(Note(at=self._since(), text=f"A stream is tried again: {report.end.value}."))
             case StreamDone():
@@ -257,9 +228,7 @@ class _Run:
                 self._settle(slot, tried.outcome)
             case AnalyzerReport():
                 self._open_analyzers -= 1
-                self._take(message, pool)
-            case _Failed(error=error):
-                raise error
+                self._take(message)
 
     def _close_stream(self, done: StreamDone, book: CoverageBook) -> None:
         for report in done.reports:
@@ -274,19 +243,19 @@ class _Run:
         else:
             book.seen(done.chunk.id, done.pass_name)
 
-    def _take(self, report: AnalyzerReport, pool: ThreadPoolExecutor) -> None:
+    def _take(self, report: AnalyzerReport) -> None:
         if report.problem:
             self._tally.tell([f"{report.name} did not run: {report.problem}"])
         for result in report.results:
-            self._consider(from_analyzer(result, self._opened.change.patch), pool)
+            self._consider(from_analyzer(result, self._opened.change.patch))
 
-    def _consider(self, finding: Finding, pool: ThreadPoolExecutor) -> None:
+    def _consider(self, finding: Finding) -> None:
         """Put a finding on the board, or into one that is there, and try it when it is new and the model's."""
         added = self._board.add(finding)
         if added.merged is not None:
             self._drop(added.merged)
         if added.is_new and finding.source == "model":
-            self._start_trial(pool, added.slot, finding)
+            self._start_trial(added.slot, finding)
         elif added.is_new:
             self._settle(added.slot, finding)
 

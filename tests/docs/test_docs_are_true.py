@@ -223,6 +223,28 @@ def test_every_room_and_no_other_is_in_the_design(read: Read, section: Section) 
     assert {Path(room).stem for room in told} == set(order)
 
 
+def test_rooms_import_what_the_design_says_and_no_more(read: Read, section: Section) -> None:
+    table = rows(section(read("docs/design.md"), "## Rooms, top floor first"))
+    told = {Path(row[0].strip("`").rstrip("/")).stem: row[2] for row in table}
+    adapters = {"sandbox", "github", "git", "model", "analyzers", "settings"}
+
+    def allowed(room: str) -> set[str]:
+        words = told[room]
+        named = {*told} if words == "everything below" else adapters - {"sandbox"} if words == "adapters" else set()
+        named |= {word for word in words.split(", ") if word in told}
+        return named.union(*(allowed(other) for other in named - {room}))
+
+    for room in told:
+        place = ROOT / "bot" / room
+        files = [place.with_suffix(".py")] if place.with_suffix(".py").exists() else sorted(place.rglob("*.py"))
+        for file in files:
+            text = file.read_text(encoding="utf-8")
+            found = set(re.findall(r"^\s*(?:from|import) bot\.(\w+)", text, re.MULTILINE))
+            for names in re.findall(r"^\s*from bot import (.+)$", text, re.MULTILINE):
+                found |= set(re.findall(r"\w+", names)) & {*told}
+            assert found <= {room} | allowed(room), file
+
+
 def doors() -> Iterator[tuple[str, str]]:
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     table = text.split("## Doors between rooms")[1].split("\n## ")[0]

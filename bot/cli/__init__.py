@@ -6,7 +6,10 @@ import argparse
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Final
+
+from bot.errors import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +46,25 @@ def configure(name: str, parser: argparse.ArgumentParser) -> None:
     """Give `parser` the arguments of a verb."""
     verb = VERBS[name]
     function: Callable[[argparse.ArgumentParser], None] = getattr(
-        importlib.import_module(verb.arguments or verb.module), f"configure_{name}"
+        _module(name, verb.arguments or verb.module), f"configure_{name}"
     )
     function(parser)
 
 
 def run(name: str, options: argparse.Namespace) -> int:
     """Run a verb; returns its exit code."""
-    function: Callable[[argparse.Namespace], int] = importlib.import_module(VERBS[name].module).run
+    function: Callable[[argparse.Namespace], int] = _module(name, VERBS[name].module).run
     return function(options)
+
+
+def _module(name: str, module: str) -> ModuleType:
+    """A verb's module. UserError when a package that comes with an extra is not there."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "bot":
+            raise
+        raise UserError(
+            f"spark {name} needs the package {error.name}, which is not installed",
+            remedy="Install Spark with its extras: pip install 'spark-review[cli,sandbox]'.",
+        ) from error

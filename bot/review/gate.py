@@ -90,8 +90,8 @@ def _passed(findings: Sequence[Finding], coverage: Coverage, *, fail_on: Severit
     standing = sum(finding.status in _COUNTED for finding in findings)
     if not standing:
         return f"{seen}, no findings"
-    if fail_on is None or fail_on is Severity.LOW:
-        return f"{seen}, {_count(standing, 'finding')}"
+    if fail_on is None:
+        return f"{seen}, {_count(standing, 'finding')}, no gate is set"
     return f"{seen}, no finding of {_or_above(fail_on)}"
 
 

@@ -145,7 +145,7 @@ def test_votes_are_asked_of_those_who_have_them(finding_of):
 def test_a_green_verdict_says_what_it_rests_on(finding_of):
     assert gate() == (Verdict.PASS, "all 40 hunks were reviewed, no findings")
     assert gate(finding_of(severity=Severity.LOW))[1] == "all 40 hunks were reviewed, no finding of high or above"
-    assert gate(finding_of(), fail_on=None) == (Verdict.PASS, "all 40 hunks were reviewed, 1 finding")
+    assert gate(finding_of(), fail_on=None) == (Verdict.PASS, "all 40 hunks were reviewed, 1 finding, no gate is set")
     nothing = Coverage(hunks=0, reviewed=0, holes=(), skipped=(Skip(path="yarn.lock", reason=SkipReason.LOCK),))
     assert gate(coverage=nothing) == (Verdict.PASS, "nothing to review, no findings")
 

@@ -47,10 +47,9 @@ class Client:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         data = body if raw else None if body is None else json.dumps(body)
-        prefix = "" if path.startswith("//") else "/api/v3"
-        self.connection.request(
-            method, prefix + quote(path.removeprefix("/") if not prefix else path, safe="/?&=%.+:_"), data, headers
-        )
+        # Two slashes: a page or the control door, not the API.
+        prefix, path = ("", path[1:]) if path.startswith("//") else ("/api/v3", path)
+        self.connection.request(method, prefix + quote(path, safe="/?&=%.+:_"), data, headers)
         answer = self.connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
 
@@ -65,8 +64,9 @@ class Client:
         data = json.dumps({"query": query, "variables": variables or {}})
         self.connection.request("POST", "/api/graphql", data, headers)
         answer = self.connection.getresponse()
+        raw = answer.read()
         assert answer.status == 200
-        return json.loads(answer.read())
+        return json.loads(raw)
 
 
 @dataclass

@@ -150,8 +150,11 @@ class Call:
         assert value is not None
         return value
 
-    def page(self, items: Sequence[Json], wrap: Callable[[Sequence[Json]], Json] = list) -> Reply:
-        """One page of `items`, with GitHub's Link header. `wrap` puts the page into an envelope."""
+    def page(self, items: Sequence[Json], wrap: Callable[[Sequence[Json]], Json] = list, *, ends: bool = True) -> Reply:
+        """One page of `items`, with GitHub's Link header. `wrap` puts the page into an envelope.
+
+        `ends` False leaves `first` and `last` out, as the checks API does.
+        """
         limits = self.options.limits
         per_page = min(_positive(self.query.get("per_page"), limits.per_page), limits.per_page_max)
         page = _positive(self.query.get("page"), 1)
@@ -163,14 +166,20 @@ class Call:
             links |= {"prev": min(page - 1, last), "first": 1}
         headers = {}
         if links:
-            order = sorted(links, key=["prev", "next", "last", "first"].index)
+            shown = links if ends else {rel: links[rel] for rel in links if rel in {"next", "prev"}}
+            order = sorted(shown, key=["prev", "next", "last", "first"].index)
             headers["Link"] = ", ".join(f'<{self._paged(links[rel])}>; rel="{rel}"' for rel in order)
         return Reply(data=wrap(items[(page - 1) * per_page : page * per_page]), headers=headers)
 
     def _paged(self, page: int) -> str:
         query = {**self.query, "page": str(page)}
         tail = "&".join(f"{quote(name)}={quote(value, safe='')}" for name, value in query.items())
-        return f"{self.urls.api}{quote(self.path)}?{tail}"
+        path = self.path
+        if "owner" in self.args:
+            # As on GitHub, links to further pages name the repository by its number.
+            full_name = f"/repos/{self.args['owner']}/{self.args['name']}"
+            path = f"/repositories/{self.repo.id}{path.removeprefix(full_name)}"
+        return f"{self.urls.api}{quote(path)}?{tail}"
 
 
 def _positive(text: str | None, default: int) -> int:

@@ -6,6 +6,7 @@ Beside `server.py`, `web.py` and `control.py` the only module that knows Flask.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import socket
 import threading
@@ -91,7 +92,7 @@ def serve(site: Site, route: Route | None, template: str, path: str, args: Mappi
         headers = answer.headers | {"Content-Length": str(len(answer.payload))}
         return Response(_half(answer.payload, connection()), status=answer.status, headers=headers)
     response = Response(answer.payload, status=answer.status, headers=answer.headers)
-    if answer.status == 204:
+    if answer.status in {204, 304}:
         response.headers.pop("Content-Type", None)
     return response
 
@@ -158,10 +159,14 @@ def _answer(
             return _error(_fault_error(early), docs, headers)
         if route is None:
             return _error(ApiError(404, "Not Found"), docs, headers)
-        reply = _run(site, route, who, path, args, body, docs)
-        return _good(route, reply, headers)
+        answer = _good(route, _run(site, route, who, path, args, body, docs), headers)
     except ApiError as error:
         return _error(error, docs, headers)
+    else:
+        if counted and answer.status == 304:
+            # Free of the hourly limit (docs: best practices).
+            answer.headers |= rate_headers(site.rates.refund(who.key, resource), resource)
+        return answer
     finally:
         if counted:
             site.rates.end(who.key)
@@ -175,12 +180,16 @@ def _count(site: Site, who: Principal, route: Route | None, resource: str, body:
 
 
 def _good(route: Route, reply: Reply, headers: dict[str, str]) -> _Answer:
+    payload = reply.encoded()
+    headers["Cache-Control"] = "private, max-age=60, s-maxage=60"
     if reply.status == 200 and request.method == "GET":
-        headers["Cache-Control"] = "private, max-age=60, s-maxage=60"
+        headers["ETag"] = f'W/"{hashlib.sha256(payload).hexdigest()}"'
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return _Answer(status=304, headers=headers)
     if not route.needs.startswith(("jwt", "user")):
         headers["X-Accepted-GitHub-Permissions"] = "; ".join(route.needs.replace(":", "=").split("|"))
     return _Answer(
-        status=reply.status, payload=reply.encoded(), headers=headers | {"Content-Type": reply.media} | reply.headers
+        status=reply.status, payload=payload, headers=headers | {"Content-Type": reply.media} | reply.headers
     )
 
 

@@ -31,6 +31,14 @@ def payload_of(urls: Urls, happening: Happening, installation: Installation | No
     return payload
 
 
+def _with_properties(shown: dict[str, Json]) -> dict[str, Json]:
+    """A pull whose repositories have what webhooks add to them."""
+    for end in ("head", "base"):
+        if shown[end]["repo"] is not None:
+            shown[end]["repo"]["custom_properties"] = {}
+    return shown
+
+
 def _pull_of(happening: Happening) -> Pull:
     pull = happening.subjects["pull"]
     assert isinstance(pull, Pull)
@@ -41,7 +49,7 @@ def _pull_request(urls: Urls, happening: Happening) -> dict[str, Json]:
     pull = _pull_of(happening)
     part: dict[str, Json] = {
         "number": pull.number,
-        "pull_request": full_pull_json(urls, happening.repo, pull),
+        "pull_request": _with_properties(full_pull_json(urls, happening.repo, pull)),
     }
     for name in ("before", "after", "changes", "label"):
         if name in happening.subjects:
@@ -61,7 +69,7 @@ def _review(urls: Urls, happening: Happening) -> dict[str, Json]:
 
 
 def _simple(urls: Urls, repo: Repo, pull: Pull) -> dict[str, Json]:
-    return pull_json(urls, repo, pull)
+    return _with_properties(pull_json(urls, repo, pull))
 
 
 def _review_comment(urls: Urls, happening: Happening) -> dict[str, Json]:

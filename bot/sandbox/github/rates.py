@@ -107,6 +107,13 @@ class RateBook:
         made.append(now)
         return None
 
+    def refund(self, key: str, resource: str) -> Window:
+        """Take back what a request cost of the hour; gives what is left then."""
+        with self._lock:
+            reset, used = self._used[key, resource]
+            self._used[key, resource] = (reset, max(0, used - 1))
+            return self._window(key, resource)
+
     def end(self, key: str) -> None:
         """The request is over."""
         with self._lock:

@@ -144,7 +144,8 @@ class Repo:
             self.git.fetch(source, f"+refs/heads/{branch or '*'}:refs/heads/{branch or '*'}")
             branches = self.git.branches()
             if self.default_branch not in branches and branches:
-                self.default_branch = "master" if "master" in branches else next(iter(branches))
+                head = GitRepo(source).text("symbolic-ref", "--short", "HEAD")
+                self.default_branch = head if head in branches else next(iter(branches))
                 self.git.run("symbolic-ref", "HEAD", f"refs/heads/{self.default_branch}")
 
     def fork(self, full_name: str) -> Repo:

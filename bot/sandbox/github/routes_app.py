@@ -142,6 +142,8 @@ def delivery_json(delivery: Delivery) -> dict[str, Json]:
         "installation_id": delivery.installation_id,
         "repository_id": delivery.repository_id,
         "throttled_at": None,
+        # Only the single delivery tells it.
+        "url": "",
     }
 
 

@@ -179,7 +179,7 @@ def get_run(call: Call) -> Reply:
 def list_annotations(call: Call) -> Reply:
     """The annotations of a check run."""
     run = _run(call)
-    return call.page([annotation_json(call.urls, call.repo, run, each) for each in run.annotations])
+    return call.page([annotation_json(call.urls, call.repo, run, each) for each in run.annotations], ends=False)
 
 
 def rerequest(call: Call) -> Reply:
@@ -203,7 +203,7 @@ def list_runs(call: Call) -> Reply:
     if query.get("app_id", "").isdigit():
         runs = [run for run in runs if run.suite.app.id == int(query["app_id"])]
     shown = [check_run_json(call.urls, repo, run) for run in reversed(runs)]
-    return call.page(shown, lambda page: {"total_count": len(shown), "check_runs": list(page)})
+    return call.page(shown, lambda page: {"total_count": len(shown), "check_runs": list(page)}, ends=False)
 
 
 def create_status(call: Call) -> Reply:

@@ -5,12 +5,14 @@ Refuses to listen on any other address.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Any, Self
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -19,7 +21,7 @@ from bot.sandbox.github import control, web
 from bot.sandbox.github.call import Route
 from bot.sandbox.github.faults import FaultBook
 from bot.sandbox.github.gate import CutError, Site, connection, hang_up, serve
-from bot.sandbox.github.listener import Listener
+from bot.sandbox.github.listener import Application, Listener
 from bot.sandbox.github.options import GitHubOptions
 from bot.sandbox.github.rates import RateBook
 from bot.sandbox.github.routes import GRAPHQL, ROUTES
@@ -27,9 +29,6 @@ from bot.sandbox.github.seen import RequestLog
 from bot.sandbox.github.shapes import Urls
 from bot.sandbox.github.webhooks import Webhooks
 from bot.sandbox.github.world import World
-
-if TYPE_CHECKING:
-    pass
 
 _JOIN_SECONDS = 5.0
 
@@ -55,7 +54,7 @@ class GitHubServer:
         self._root = Path(tempfile.mkdtemp(prefix="spark-github-"))
         world = World(self._root, self.options)
         app = Flask("bot.sandbox.github", root_path=str(Path(__file__).parent))
-        self._server = Listener(self.options.port, app.wsgi_app)
+        self._server = Listener(self.options.port, _ByNumber(app.wsgi_app, world))
         urls = Urls(web=f"http://127.0.0.1:{self._server.server_port}")
         site = Site(
             world=world,
@@ -138,6 +137,26 @@ class GitHubServer:
     @latency.setter
     def latency(self, seconds: float) -> None:
         self.site.latency = seconds
+
+
+class _ByNumber:
+    """Lets `/repositories/<id>/…`, which GitHub's links to further pages use, mean `/repos/<owner>/<name>/…`."""
+
+    _PATH = re.compile(r"/api/v3/repositories/(\d+)(?=/|\Z)")
+
+    def __init__(self, inner: Application, world: World) -> None:
+        self._inner = inner
+        self._world = world
+
+    def __call__(self, environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        found = self._PATH.match(environment["PATH_INFO"])
+        if found is not None:
+            with self._world.lock:
+                repo = next((each for each in self._world.repos.values() if each.id == int(found[1])), None)
+            if repo is not None:
+                rest = environment["PATH_INFO"][found.end() :]
+                environment["PATH_INFO"] = f"/api/v3/repos/{repo.full_name}{rest}"
+        return self._inner(environment, start)
 
 
 def _install(app: Flask, site: Site) -> None:

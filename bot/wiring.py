@@ -25,6 +25,7 @@ from bot.git.difffile import DiffFileSource
 from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
+from bot.github.limits import READ_SECONDS
 from bot.github.names import parse_pull_name
 from bot.github.pace import Pace
 from bot.github.pulls import PullSource
@@ -91,6 +92,17 @@ class ReviewJob:
         self.services.stop.cancel()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """How long we are patient with the outside world, for tests and benchmarks that are in a hurry."""
+
+    endpoint: HttpOptions | None = None
+    pause: Callable[[Stop, float], bool] = Stop.wait
+    """Makes a pause that GitHub asks for, or that keeps us inside its limits."""
+    github_seconds: float = READ_SECONDS
+    """Silence of GitHub after which an answer counts as lost."""
+
+
 class Shared:
     """The clients of one process. Thread-safe; close it at the end, or use it in a `with`."""
 
@@ -98,15 +110,12 @@ class Shared:
         self,
         settings: Settings,
         *,
-        http: HttpOptions | None = None,
-        wait: Callable[[Stop, float], bool] = Stop.wait,
+        waits: Waits | None = None,
     ) -> None:
-        """`http`: other waits for the endpoint than the usual ones; `wait`: how a pause that GitHub asks for is made."""
         self._settings = settings
-        self._http = http
+        self._waits = waits or Waits()
         self._clock = MonotonicClock()
-        self._wait = wait
-        self._pace = Pace(clock=self._clock, wait=wait)
+        self._pace = Pace(clock=self._clock, wait=self._waits.pause)
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], SparkModel] = {}
         self._github: GitHubClient | None = None
@@ -186,7 +195,7 @@ class Shared:
 
     def _connect(self, endpoint: Endpoint) -> SparkModel:
         prices = PriceTable.read(self._settings.prices, preset=endpoint.preset)
-        return SparkModel(endpoint, prices=prices, budget=Budget(None), clock=self._clock, http=self._http)
+        return SparkModel(endpoint, prices=prices, budget=Budget(None), clock=self._clock, http=self._waits.endpoint)
 
     def _source(self, request: ReviewRequest, stop: Stop) -> Source:
         match request.ask:
@@ -221,7 +230,8 @@ class Shared:
                     graphql_url=settings.github_graphql_url,
                     user_agent=f"spark/{__version__}",
                     clock=self._clock,
-                    wait=self._wait,
+                    wait=self._waits.pause,
+                    read_seconds=self._waits.github_seconds,
                 )
             return self._github
 

@@ -26,6 +26,9 @@ JSON = "application/vnd.github+json"
 RAW = "application/vnd.github.raw+json"
 DIFF = "application/vnd.github.diff"
 
+_LEAST_SECONDS = 1.0
+"""A request that is sent at all gets this long for its answer."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -52,12 +55,14 @@ class GitHubClient:
         clock: Clock,
         wait: Callable[[Stop, float], bool],
         has_token: bool,
+        read_seconds: float,
     ) -> None:
         self.clock = clock
         self.has_token = has_token
         """GraphQL answers nobody without a token; REST reads public repositories."""
         self._hub = hub
         self._wait = wait
+        self._read_seconds = read_seconds
         self._session = session
         self._api_origin = _origin(api_url)
         self._graphql_url = graphql_url
@@ -96,10 +101,13 @@ class GitHubClient:
         import requests  # noqa: PLC0415 - comes with PyGithub, which is loaded late
 
         origin = self._api_origin if path.startswith("/") else _origin(path)
-        timeout = (limits.CONNECT_SECONDS, max(1.0, min(limits.READ_SECONDS, stop.left())))
-        tries = limits.READ_TRIES if verb == "GET" else 1
+        tries = 1 + limits.READ_TRIES if verb == "GET" else 1
         lost = Cut(reason="not sent")
-        for _ in range(tries):
+        for attempt in range(tries):
+            if attempt and stop.left() <= 0:
+                break
+            # Reckoned anew each time: repeats may not add up to more than what is left.
+            timeout = (limits.CONNECT_SECONDS, max(_LEAST_SECONDS, min(self._read_seconds, stop.left())))
             try:
                 status, headers, text = self._hub.requester.requestJson(
                     verb,
@@ -109,8 +117,9 @@ class GitHubClient:
                     input=body,
                     cnx=self._connection(origin, timeout),
                 )
-            except requests.exceptions.ChunkedEncodingError as error:
-                # Cut in the middle of the body, which the transport's own repeats do not cover.
+            except requests.exceptions.ReadTimeout:
+                return Cut(reason=f"it was silent for {timeout[1]:.0f} seconds", silent=True)
+            except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError) as error:
                 lost = _cut(error)
             except requests.RequestException as error:
                 return _cut(error)
@@ -146,7 +155,7 @@ class GitHubClient:
 
         def twice() -> Reply | Cut:
             answer = once()
-            failed = isinstance(answer, Cut) or answer.status >= 500
+            failed = not answer.silent if isinstance(answer, Cut) else answer.status >= 500
             return once() if failed and stop.left() > 0 else answer
 
         answer = self._patient(twice, stop, doing, frozenset()).json()
@@ -209,10 +218,11 @@ def connect(
     clock: Clock,
     graphql_url: str | None = None,
     wait: Callable[[Stop, float], bool] = Stop.wait,
+    read_seconds: float = limits.READ_SECONDS,
 ) -> GitHubClient:
     """A client for `api_url` (`https://api.github.com`, or an Enterprise Server's `https://HOST/api/v3`).
 
-    Sends nothing. ConfigError when a URL is none, or would send the token over the open net.
+    `read_seconds`: silence after which an answer counts as lost. Sends nothing. ConfigError when a URL is none, or would send the token over the open net.
     """
     api_url = _checked(api_url, "GITHUB_API_URL")
     import github  # noqa: PLC0415 - a third of a second
@@ -243,6 +253,7 @@ def connect(
         clock=clock,
         wait=wait,
         has_token=bool(token),
+        read_seconds=read_seconds,
     )
 
 
@@ -276,7 +287,16 @@ def _links(reply: Reply) -> dict[str, str]:
 
 
 def _cut(error: Exception) -> Cut:
-    return Cut(reason=redact(f"{type(error).__name__}: {error}")[:300])
+    """What went wrong at the bottom: the libraries above wrap it in their own words, with addresses of objects in them."""
+    cause: BaseException = error
+    while (inner := _inner(cause)) is not None:
+        cause = inner
+    return Cut(reason=redact(f"{type(cause).__name__}: {cause}")[:300])
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
+    return next((one for one in candidates if isinstance(one, BaseException) and one is not error), None)
 
 
 def _origin(url: str) -> str:

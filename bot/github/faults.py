@@ -90,6 +90,8 @@ class Cut:
     """No answer: the connection could not be made, was cut, or stayed silent. A write may have landed all the same."""
 
     reason: str
+    silent: bool = False
+    """The server took the request and said nothing for as long as we wait: asking again would take as long again."""
 
 
 def redact(text: str) -> str:

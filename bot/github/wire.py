@@ -21,12 +21,14 @@ from bot.github.limits import PARALLEL_READS, READ_TRIES
 def open_session() -> requests.Session:
     """The pool of connections. It repeats GET and HEAD alone: a POST that was cut, or answered 5xx, may have landed.
 
-    Connections that were never made are tried again for every method: nothing was sent. Rate limits are not waited for
-    here, where nobody could cancel the wait.
+    Connections that were never made are tried again for every method: nothing was sent. What is lost after sending is the
+    caller's to repeat, who knows how much time is left. Rate limits are not waited for here, where nobody could cancel the
+    wait.
     """
     session = requests.Session()
     retry = urllib3.Retry(
         total=READ_TRIES,
+        read=False,
         allowed_methods={"GET", "HEAD"},
         status_forcelist=range(500, 600),
         backoff_factor=0.2,

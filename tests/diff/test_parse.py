@@ -329,15 +329,15 @@ def test_a_hunk_of_40000_lines_and_a_line_of_5_megabytes_are_read_in_linear_time
     def seconds(count: int) -> float:
         numbers = b"@@ -1,%d +1,%d @@\n" % (count, count)
         body = b"-old line of some text here\n" * count + b"+new line of some text here\n" * count
-        start = time.perf_counter()
+        start = time.process_time()
         file = only(b"--- a/x\n+++ b/x\n" + numbers + body)
         assert (file.added, file.removed) == (count, count)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     small, large = min(seconds(2_000) for _ in range(3)), seconds(40_000)
     assert large < max(small, 0.005) * 20 * 8
     long_line = b"y" * 5_000_000
-    start = time.perf_counter()
+    start = time.process_time()
     file = only(b"--- a/x\n+++ b/x\n@@ -0,0 +1 @@\n+" + long_line + b"\n")
     assert len(file.hunks[0].lines[0].text) == 5_000_000
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

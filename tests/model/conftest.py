@@ -19,7 +19,7 @@ from bot.review.ports import CallKind, CallReport, Prompt, Stop
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer
 
 MODEL = "codex-spark-preview"
-WAITS = HttpOptions(connect_seconds=1.0, stall_seconds=0.4, reasoning_seconds=0.4)
+WAITS = HttpOptions(connect_seconds=2.0, stall_seconds=1.0, reasoning_seconds=1.0)
 
 
 class WallClock:

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.sandbox.github.call import Call
 from bot.sandbox.github.graph_errors import RefusedError
-from bot.sandbox.github.records import Json, User
+from bot.sandbox.github.records import IssueComment, Json, User
 from bot.sandbox.github.shapes import git_time
 
 if TYPE_CHECKING:
+    from bot.sandbox.github.diffs import FileDiff
     from bot.sandbox.github.repo import Repo
 
 T = TypeVar("T")
+_CHANGES = {
+    "added": "ADDED",
+    "removed": "DELETED",
+    "modified": "MODIFIED",
+    "renamed": "RENAMED",
+    "copied": "COPIED",
+    "changed": "CHANGED",
+}
 Node = dict[str, Json]
 """A GraphQL object: a mapping whose callables are resolved on demand."""
 BLOB_BYTES = 512_000
@@ -111,4 +120,32 @@ def connection(name: str, items: Sequence[T], render: Callable[[T], Node], args:
             "hasNextPage": end < len(items),
             "hasPreviousPage": start > 0,
         },
+    }
+
+
+def changed_file(file: FileDiff) -> Node:
+    """A PullRequestChangedFile."""
+    path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return {
+        "path": path,
+        "additions": file.additions,
+        "deletions": file.deletions,
+        "changeType": _CHANGES[file.status],
+    }
+
+
+def issue_comment(call: Call, repo: Repo, record: IssueComment) -> Node:
+    """An IssueComment."""
+    return {
+        "__typename": "IssueComment",
+        "id": record.node_id,
+        "databaseId": record.id,
+        "author": user(call, record.author),
+        "body": record.body,
+        "url": f"{call.urls.web}/{repo.full_name}/pull/{record.pull.number}#issuecomment-{record.id}",
+        "createdAt": record.created_at,
+        "updatedAt": record.updated_at,
+        "isMinimized": record.minimized is not None,
+        "minimizedReason": record.minimized,
+        "viewerDidAuthor": record.author is call.who.user,
     }

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from bot.diff.model import Side
 from bot.sandbox.github import graph_objects as objects
 from bot.sandbox.github import threads
-from bot.sandbox.github.access import require, sees
 from bot.sandbox.github.call import ApiError, Call
-from bot.sandbox.github.graph_base import Node, git_object
+from bot.sandbox.github.graph_access import may, record_of
+from bot.sandbox.github.graph_base import Node
+from bot.sandbox.github.graph_commits import create_commit
 from bot.sandbox.github.graph_errors import FORBIDDEN, RefusedError, no_node, unprocessable
 from bot.sandbox.github.records import Comment, IssueComment, Json, Pull, Review, Thread
 from bot.sandbox.github.review_input import commit_of_pull
@@ -23,7 +22,6 @@ from bot.sandbox.github.threads import NewComment
 if TYPE_CHECKING:
     from bot.sandbox.github.repo import Repo
 
-T = TypeVar("T")
 Input = Mapping[str, Json]
 
 
@@ -37,23 +35,6 @@ def _field(call: Call, run: Callable[[Call, Input], Node]) -> Callable[..., Node
         return run(call, input) | {"clientMutationId": input.get("clientMutationId")}
 
     return resolve
-
-
-def _record(call: Call, node_id: str, kind: type[T], needs: str) -> tuple[Repo, T]:
-    """The record of a global id and its repository. RefusedError when it is not there or not allowed."""
-    record = call.world.nodes.get(node_id)
-    repo = objects.repo_of(call, record)
-    if repo is None or not isinstance(record, kind) or not sees(call.world, call.who, repo):
-        raise no_node(node_id)
-    _may(call, repo, needs)
-    return repo, record
-
-
-def _may(call: Call, repo: Repo, needs: str) -> None:
-    try:
-        require(call.world, call.who, repo, needs)
-    except ApiError as error:
-        raise RefusedError("FORBIDDEN", FORBIDDEN.get(call.who.kind, error.message)) from error
 
 
 def _checked(call: Call, pull: Pull, event: str, body: str) -> None:
@@ -72,7 +53,7 @@ def _fits(call: Call, text: str) -> str:
 
 def add_review(call: Call, given: Input) -> Node:
     """A review with its threads; without an event it stays pending."""
-    repo, pull = _record(call, given["pullRequestId"], Pull, "pull_requests:write")
+    repo, pull = record_of(call, given["pullRequestId"], Pull, "pull_requests:write")
     commit = commit_of_pull(repo, pull, given.get("commitOID"))
     if commit is None:
         raise unprocessable("Start commit oid is not part of the pull request")
@@ -119,9 +100,9 @@ def _thread_spot(given: Input) -> Spot:
 
 def _pending_of(call: Call, given: Input) -> tuple[Repo, Review]:
     if given.get("pullRequestReviewId"):
-        repo, review = _record(call, given["pullRequestReviewId"], Review, "pull_requests:write")
+        repo, review = record_of(call, given["pullRequestReviewId"], Review, "pull_requests:write")
     elif given.get("pullRequestId"):
-        repo, pull = _record(call, given["pullRequestId"], Pull, "pull_requests:write")
+        repo, pull = record_of(call, given["pullRequestId"], Pull, "pull_requests:write")
         pending = threads.pending_review(repo, pull, call.user)
         review = pending or threads.add_review(
             repo, pull, author=call.user, body="", state="PENDING", commit_id=pull.head_sha
@@ -179,7 +160,7 @@ def _lost_thread(call: Call, review: Review, given: Input) -> Thread:
 
 def add_reply(call: Call, given: Input) -> Node:
     """A reply, in a pending review if one is given or begun, else at once."""
-    repo, thread = _record(call, given["pullRequestReviewThreadId"], Thread, "pull_requests:write")
+    repo, thread = record_of(call, given["pullRequestReviewThreadId"], Thread, "pull_requests:write")
     if not thread.comments:
         raise no_node(given["pullRequestReviewThreadId"])
     pull = thread.pull
@@ -237,9 +218,9 @@ def unresolve_thread(call: Call, given: Input) -> Node:
 
 
 def _resolve(call: Call, given: Input, *, resolved: bool) -> Node:
-    repo, thread = _record(call, given["threadId"], Thread, "pull_requests:write")
+    repo, thread = record_of(call, given["threadId"], Thread, "pull_requests:write")
     if call.who.is_integration:
-        _may(call, repo, "contents:write")
+        may(call, repo, "contents:write")
     elif thread.pull.author is not call.who.user and repo.level(call.user.login) in {"none", "read"}:
         raise RefusedError(
             "FORBIDDEN", f"{call.user.login} does not have the correct permissions to resolve this thread"
@@ -256,51 +237,9 @@ def minimize(call: Call, given: Input) -> Node:
     repo = objects.repo_of(call, record)
     if repo is None or not isinstance(record, Comment | IssueComment | Review):
         raise no_node(given["subjectId"])
-    _may(call, repo, "pull_requests:write")
+    may(call, repo, "pull_requests:write")
     record.minimized = given["classifier"].lower().replace("_", "-")
     return {"minimizedComment": objects.RENDER[type(record)](call, repo, record)}
-
-
-def create_commit(call: Call, given: Input) -> Node:
-    """A commit on a branch, if the branch is where the client believes it is."""
-    branch = given["branch"]
-    full_name, name = branch.get("repositoryNameWithOwner") or "", branch.get("branchName") or ""
-    repo = call.world.repos.get(full_name.lower())
-    if repo is None or not sees(call.world, call.who, repo):
-        raise RefusedError("NOT_FOUND", f"Could not resolve to a Repository with the name '{full_name}'.")
-    _may(call, repo, "contents:write")
-    name = name.removeprefix("refs/heads/")
-    tip = repo.git.resolve(f"refs/heads/{name}")
-    if tip is None:
-        raise RefusedError("NOT_FOUND", f"No ref exists with the name '{name}'")
-    if tip != given["expectedHeadOid"]:
-        text = f'Expected branch to point to "{given["expectedHeadOid"]}" but it did not. Pull and try again.'
-        raise RefusedError("STALE_DATA", text)
-    changes = given.get("fileChanges") or {}
-    files: dict[str, bytes | str | tuple[str, bytes] | None] = {}
-    for gone in changes.get("deletions") or []:
-        if repo.git.read(f"{tip}:{gone['path']}") is None:
-            text = f"A path was requested for deletion which does not exist as of commit oid `{tip}`: {gone['path']}"
-            raise unprocessable(text)
-        files[gone["path"]] = None
-    for added in changes.get("additions") or []:
-        files[added["path"]] = (_mode(repo, tip, added["path"]), _decoded(added["contents"]))
-    message = given["message"]
-    text = message["headline"] + (f"\n\n{message['body']}" if message.get("body") else "")
-    sha = repo.commit(name, files, text, call.user.login)
-    return {"commit": git_object(call, repo, sha), "ref": objects.ref(call, repo, name)}
-
-
-def _mode(repo: Repo, tip: str, path: str) -> str:
-    found = repo.git.text("ls-tree", tip, "--", f":(literal){path}")
-    return found[:6] if found[:6] in {"100644", "100755"} else "100644"
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise unprocessable("contents is not valid base64") from error
 
 
 MUTATIONS: dict[str, Callable[[Call, Input], Node]] = {

@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING
 from bot.sandbox.github import threads
 from bot.sandbox.github.access import sees
 from bot.sandbox.github.call import Call
-from bot.sandbox.github.graph_base import Node, connection, git_object, user
+from bot.sandbox.github.graph_base import Node, changed_file, connection, git_object, issue_comment, user
 from bot.sandbox.github.graph_errors import RefusedError, no_node
 from bot.sandbox.github.records import Comment, IssueComment, Json, Pull, Review, Thread
 
 if TYPE_CHECKING:
-    from bot.sandbox.github.diffs import FileDiff
     from bot.sandbox.github.repo import Repo
-
-_CHANGES = {
-    "added": "ADDED",
-    "removed": "DELETED",
-    "modified": "MODIFIED",
-    "renamed": "RENAMED",
-    "copied": "COPIED",
-    "changed": "CHANGED",
-}
 
 
 def root(call: Call) -> Node:
@@ -162,7 +152,7 @@ def pull(call: Call, repo: Repo, record: Pull) -> Node:
         "additions": diff.additions,
         "deletions": diff.deletions,
         "changedFiles": len(diff.files),
-        "files": lambda _, **args: connection("files", diff.files, _file, args),
+        "files": lambda _, **args: connection("files", diff.files, changed_file, args),
         "reviews": lambda _, **args: _reviews(call, repo, record, args),
         "reviewThreads": lambda _, **args: connection(
             "reviewThreads",
@@ -185,16 +175,6 @@ def pull(call: Call, repo: Repo, record: Pull) -> Node:
         "repository": lambda _: repository(call, repo),
         "mergeable": "MERGEABLE" if repo.mergeable(record) else "CONFLICTING",
         "isCrossRepository": record.head_repo != repo.full_name,
-    }
-
-
-def _file(file: FileDiff) -> Node:
-    path = file.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return {
-        "path": path,
-        "additions": file.additions,
-        "deletions": file.deletions,
-        "changeType": _CHANGES[file.status],
     }
 
 
@@ -290,23 +270,6 @@ def comment(call: Call, repo: Repo, record: Comment) -> Node:
         "pullRequestReview": lambda _: review(call, repo, record.review),
         "commit": lambda _: git_object(call, repo, place.commit_id),
         "originalCommit": lambda _: git_object(call, repo, place.original_commit_id),
-        "isMinimized": record.minimized is not None,
-        "minimizedReason": record.minimized,
-        "viewerDidAuthor": record.author is call.who.user,
-    }
-
-
-def issue_comment(call: Call, repo: Repo, record: IssueComment) -> Node:
-    """An IssueComment."""
-    return {
-        "__typename": "IssueComment",
-        "id": record.node_id,
-        "databaseId": record.id,
-        "author": user(call, record.author),
-        "body": record.body,
-        "url": f"{call.urls.web}/{repo.full_name}/pull/{record.pull.number}#issuecomment-{record.id}",
-        "createdAt": record.created_at,
-        "updatedAt": record.updated_at,
         "isMinimized": record.minimized is not None,
         "minimizedReason": record.minimized,
         "viewerDidAuthor": record.author is call.who.user,

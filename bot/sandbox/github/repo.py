@@ -5,15 +5,14 @@ Refuses to render anything; `shapes_*.py` do that. All methods take the world's 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.sandbox.github import threads
-from bot.sandbox.github.diffs import TreeDiff, diff_trees
-from bot.sandbox.github.git import CommitInfo, GitError, GitRepo
+from bot.sandbox.github.git import GitError, GitRepo
 from bot.sandbox.github.happening import Happening
+from bot.sandbox.github.pull_diffs import PullDiffs
 from bot.sandbox.github.records import CheckSuite, Comment, IssueComment, Pull, Review, Status, Thread, User
 
 if TYPE_CHECKING:
@@ -21,10 +20,9 @@ if TYPE_CHECKING:
 
 LEVELS = ("none", "read", "triage", "write", "maintain", "admin")
 """Permission levels on a repository, weakest first."""
-_CACHED_DIFFS = 64
 
 
-class Repo:
+class Repo(PullDiffs):
     """A repository with its pulls. Made by `World.create_repo`."""
 
     def __init__(
@@ -40,8 +38,8 @@ class Repo:
         default_branch: str,
         description: str,
     ) -> None:
+        super().__init__(git, world.lock)
         self.world = world
-        self.git = git
         self.id = id
         self.node_id = node_id
         self.owner = owner
@@ -59,10 +57,6 @@ class Repo:
         self.issue_comments: dict[int, IssueComment] = {}
         self.suites: dict[int, CheckSuite] = {}
         self.statuses: list[Status] = []
-        self._diffs: OrderedDict[tuple[str, str], TreeDiff] = OrderedDict()
-        self._mergeable: dict[tuple[str, str], bool] = {}
-        self._bases: dict[tuple[str, str], str] = {}
-        self._commits: dict[tuple[str, str], tuple[CommitInfo, ...]] = {}
 
     @property
     def full_name(self) -> str:
@@ -200,7 +194,7 @@ class Repo:
                 ),
             )
             self.pulls[number] = pull
-            self._warm(pull)
+            self.warm(pull)
             self.happened("pull_request", "opened", user, pull=pull)
             return pull
 
@@ -219,7 +213,7 @@ class Repo:
             for review in self.reviews.values():
                 if review.pull is pull and not self.git.is_ancestor(review.commit_id, sha):
                     review.commit_id = sha
-        self._warm(pull)
+        self.warm(pull)
         self.happened("pull_request", "synchronize", sender, pull=pull, before=before, after=sha)
 
     def close_pull(self, number: int, *, by: str | None = None) -> None:
@@ -283,54 +277,9 @@ class Repo:
             sender = self.world.user(by or pull.author.login)
             self.happened("pull_request", "edited", sender, pull=pull, changes=changes)
 
-    # What a pull is made of
-
-    def merge_base(self, pull: Pull, head: str | None = None) -> str:
-        """Where the three-dot diff of the pull starts."""
-        key = (pull.base_sha, head or pull.head_sha)
-        if key not in self._bases:
-            self._bases[key] = self.git.merge_base(*key) or pull.base_sha
-        return self._bases[key]
-
-    def diff(self, pull: Pull, head: str | None = None) -> TreeDiff:
-        """The pull's three-dot diff at `head` (its present head by default)."""
-        return self.diff_between(self.merge_base(pull, head), head or pull.head_sha)
-
-    def diff_between(self, old: str, new: str) -> TreeDiff:
-        """The diff of two commits; the last few are remembered."""
-        with self.world.lock:
-            found = self._diffs.get((old, new))
-        if found is None:
-            found = diff_trees(self.git, old, new)
-            with self.world.lock:
-                self._diffs[old, new] = found
-                while len(self._diffs) > _CACHED_DIFFS:
-                    self._diffs.popitem(last=False)
-        return found
-
-    def commits(self, pull: Pull) -> tuple[CommitInfo, ...]:
-        """The pull's commits, oldest first."""
-        key = (self.merge_base(pull), pull.head_sha)
-        if key not in self._commits:
-            self._commits[key] = self.git.commits_between(*key)
-        return self._commits[key]
-
-    def mergeable(self, pull: Pull) -> bool:
-        """Whether the head merges into the base without a conflict."""
-        key = (pull.base_sha, pull.head_sha)
-        if key not in self._mergeable:
-            self._mergeable[key] = self.git.merge(*key) is not None
-        return self._mergeable[key]
-
     def happened(self, event: str, action: str | None, sender: User, **subjects: object) -> None:
         """Tell the world's listeners."""
         self.world.tell(Happening(event=event, action=action, repo=self, sender=sender, subjects=subjects))
-
-    def _warm(self, pull: Pull) -> None:
-        """Work that GitHub does in the background of a push, so that a first request does not pay for it."""
-        self.diff(pull)
-        self.commits(pull)
-        self.mergeable(pull)
 
     def _fetch_head(self, number: int, source: Repo, sha: str) -> None:
         if source is not self:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.diff.mend import join_lines, replacement_lines
 from bot.review.model import Category, Chunk, PassName, RawFinding, Severity
 from bot.review.scan import Object, ObjectScanner
 
@@ -49,7 +50,6 @@ _CATEGORIES = {
 _WRAPPERS = frozenset({"findings", "issues", "results", "comments", "problems"})
 
 _TAG = re.compile(r"(?<![0-9A-Za-z])[RL]\d{1,9}(?:#[0-9A-Za-z]{1,8})?(?![0-9A-Za-z])", re.IGNORECASE)
-_TAGGED_LINE = re.compile(r"[+\- ]?[RL]\d{1,9}#[0-9a-z]{1,8}\|")
 _FENCED = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1\s*", re.DOTALL)
 _SENTENCE_END = re.compile(r"[.!?](?:\s|\Z)|\n")
 
@@ -201,19 +201,16 @@ def _place_text(value: Object, *keys: str) -> str:
 
 
 def _suggestion(value: object) -> str | None:
-    """Replacement text without its final newline. The empty string stays: it deletes the lines."""
+    """The replacement as `mend.replacement_lines` reads it; the empty string deletes the lines.
+
+    Fences and tags around it stay: only who knows the lines to be replaced can tell whether they are meant.
+    """
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        value = "\n".join(line.removesuffix("\n") for line in value)
-    if not isinstance(value, str) or value.strip().lower() == "null":
+        text = join_lines([line.removesuffix("\n") for line in value])
+    elif isinstance(value, str) and value.strip().lower() != "null":
+        text = join_lines(replacement_lines(value))
+    else:
         return None
-    text = value.replace("\r\n", "\n")
-    fenced = _FENCED.fullmatch(text)
-    if fenced:
-        text = fenced.group("inside")
-    lines = text.removesuffix("\n").split("\n")
-    if all(_TAGGED_LINE.match(line) for line in lines):
-        lines = [line[line.index("|") + 1 :] for line in lines]
-    text = "\n".join(lines)
     return text if len(text) <= SUGGESTION_CAP else None
 
 

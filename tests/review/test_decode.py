@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.diff.edit import Proven, prove
+from bot.diff.model import Anchor, HunkKey, Side
 from bot.review.decode import CheckVerdict, Decoder, read_check, read_repair
 from bot.review.model import Category, Chunk, PassName, Severity
 
@@ -202,12 +204,13 @@ def test_places_are_read_in_the_usual_spellings(fields, start, end):
         (["a", "  b"], "a\n  b"),
         ([], ""),
         ("a\r\nb\r\n", "a\nb"),
-        ("```python\nx = 1\n```", "x = 1"),
-        ("+R42#k3f|    x\n R43#abc|", "    x\n"),
+        ("```python\nx = 1\n```", "```python\nx = 1\n```"),
         (["a", 1], None),
         ({"text": "a"}, None),
         ("x" * 20_001, None),
-        ("\n\n", "\n"),
+        ("\n", "\n"),
+        ([""], "\n"),
+        ("\n\n", "\n\n"),
     ],
 )
 def test_suggestions_are_read_in_the_usual_spellings(given_, read):
@@ -336,3 +339,12 @@ def test_a_check_is_read_or_unsure(text, verdict, why):
 )
 def test_a_repair_is_read_or_none(text, read):
     assert read_repair(text) == read
+
+
+def test_a_suggested_code_block_stays_one_where_a_code_block_stands():
+    head = "Use it:\n```sh\nls\n```\n"
+    anchor = Anchor(path="a.md", side=Side.RIGHT, start_line=2, line=4, hunk=HunkKey(0, 0), text=("```sh", "ls", "```"))
+    (found,), _ = decoded(json.dumps({**ONE, "suggestion": "```sh\nls -l\n```"}))
+    held = prove(head, anchor, found.suggestion)
+    assert isinstance(held, Proven)
+    assert held.text == "Use it:\n```sh\nls -l\n```\n"

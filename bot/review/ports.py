@@ -130,8 +130,9 @@ class StreamEnd(StrEnum):
 
     @property
     def worth_retrying(self) -> bool:
-        """Whether a second try may end better. A length limit is not: the answer would be cut again."""
+        """Whether a second try may end better; of an answer that was too long, one with more room."""
         return self in {
+            StreamEnd.LENGTH,
             StreamEnd.REFUSED,
             StreamEnd.CUT,
             StreamEnd.STALLED,

@@ -8,7 +8,7 @@ the duplicates that the second try brings are merged by the use case.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.review.decode import Decoder
 from bot.review.model import Chunk, PassName, RawFinding
@@ -16,6 +16,8 @@ from bot.review.ports import CallReport, Model, Prompt, Stop, StreamEnd
 
 TRIES = 2
 """A stream is tried once more after a failure that may pass."""
+MORE_ROOM = 4
+"""So many times the output tokens has a second try whose first one hit its length limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,8 @@ def run_stream(
         hole = _hole(report, understood=hearing.decoder.understood)
         if not hole or attempt == TRIES or not _may_pass(report) or stop.left() <= 0:
             break
+        if report.end is StreamEnd.LENGTH:
+            prompt = replace(prompt, max_output_tokens=MORE_ROOM * prompt.max_output_tokens)
         tell(Retried(chunk=chunk, pass_name=pass_name, report=report))
     tell(StreamDone(chunk=chunk, pass_name=pass_name, reports=tuple(reports), hole=hole, garbled=garbled))
 

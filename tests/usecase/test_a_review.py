@@ -194,13 +194,25 @@ def test_a_stream_that_ends_badly_twice_is_a_hole_and_the_check_is_neutral(world
     assert [finding.path for finding in review.findings] == ["app.py"]
 
 
-@pytest.mark.parametrize("end", [StreamEnd.LENGTH, StreamEnd.REJECTED, StreamEnd.BUDGET, StreamEnd.DEADLINE])
+@pytest.mark.parametrize("end", [StreamEnd.REJECTED, StreamEnd.BUDGET, StreamEnd.DEADLINE])
 def test_what_a_second_try_cannot_mend_is_not_tried_again(one_file, end):
     one_file.script = lambda prompt, before: ("", end)
     review = one_file.review()
     assert len(one_file.model.prompts) == 1
     assert review.verdict is Verdict.NEUTRAL
     assert end.value in review.reason
+
+
+def test_an_answer_that_was_too_long_is_tried_again_with_more_room(one_file):
+    def script(prompt, before):
+        finding = one_file.says("app.py", 2)
+        return finding + END if before else (finding + '{"path": "app', StreamEnd.LENGTH)
+
+    one_file.script = script
+    review = one_file.review()
+    first, second = (prompt.max_output_tokens for prompt in one_file.model.prompts)
+    assert second == 4 * first
+    assert (review.verdict, len(review.findings)) == (Verdict.PASS, 1)
 
 
 def test_an_answer_in_no_agreed_form_is_tried_again_and_then_a_hole(one_file):

@@ -37,6 +37,8 @@ class Placed:
 
     anchor: Anchor
     suggestion: str | None
+    parsed: bool = False
+    """A grammar looked at the file with the suggestion."""
 
 
 def changed_lines(file: FilePatch) -> frozenset[int]:
@@ -93,7 +95,7 @@ def _fix(file: FilePatch, changed: frozenset[int], line: int, head: str, edits: 
     # What a model writes is mended where that helps; a tool's edit means what it says.
     if not isinstance(proof, Proven) or proof.text != after:
         return None
-    return Placed(anchor=anchor, suggestion=proof.suggestion)
+    return Placed(anchor=anchor, suggestion=proof.suggestion, parsed=proof.parsed)
 
 
 def replaced_lines(head: str, after: str, *, including: int) -> tuple[int, int, str] | None:

@@ -103,6 +103,7 @@ class Ruff:
                     suggestion=placed.suggestion,
                     rule=rule,
                     source=self.name,
+                    parsed=placed.parsed,
                 )
             )
         return AnalyzerReport(name=self.name, results=tuple(results), outside=outside)

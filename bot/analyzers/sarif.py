@@ -145,6 +145,7 @@ def _result(result: SarifResult, placed: Placed) -> AnalyzerResult:
         suggestion=placed.suggestion,
         rule=result.rule,
         source=f"sarif:{result.tool}",
+        parsed=placed.parsed,
     )
 
 

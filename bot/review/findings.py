@@ -135,6 +135,7 @@ def from_analyzer(result: AnalyzerResult, patch: Patch) -> Finding:
         body=result.body,
         suggestion=result.suggestion,
         proven=result.suggestion is not None,
+        parsed=result.parsed,
         votes=None,
         fingerprint=fingerprint(
             result.anchor, result.category, rule=result.rule, file=patch.file(result.anchor.hunk.file)

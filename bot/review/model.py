@@ -207,11 +207,13 @@ class Finding:
     suggestion: str | None
     """Replacement for exactly the anchored lines, without a final newline."""
     proven: bool
-    """The suggestion was applied to the head file, changed exactly the anchored lines, and the file still parses."""
+    """The suggestion was applied to the head file, changed exactly the anchored lines, and the file parses no worse."""
     votes: Votes | None
     fingerprint: Fingerprint
     source: str
     """`model`, `ruff` or `sarif:<tool>`."""
+    parsed: bool = False
+    """A grammar looked at the file with the suggestion; without one "proven" says only that it was applied."""
     status: FindingStatus = FindingStatus.POSTED
     rule: str = ""
     """The analyzer's rule id; empty for the model."""

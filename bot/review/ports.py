@@ -229,6 +229,8 @@ class AnalyzerResult:
     suggestion: str | None
     rule: str
     source: str
+    parsed: bool = False
+    """A grammar looked at the file with the suggestion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

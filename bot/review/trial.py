@@ -64,7 +64,7 @@ class Court:
             return without_suggestion(finding, "the file could not be read to try it")
         first = prove(text, finding.anchor, finding.suggestion)
         if isinstance(first, Proven):
-            return replace(finding, suggestion=first.suggestion, proven=True)
+            return replace(finding, suggestion=first.suggestion, proven=True, parsed=first.parsed)
         prompt = repair_prompt(
             self.change, finding, file_text=text, failed=finding.suggestion, reason=first.reason, effort=self.effort
         )
@@ -75,7 +75,7 @@ class Court:
             return without_suggestion(finding, first.reason)
         second = prove(text, finding.anchor, mended)
         if isinstance(second, Proven):
-            return replace(finding, suggestion=second.suggestion, proven=True)
+            return replace(finding, suggestion=second.suggestion, proven=True, parsed=second.parsed)
         return without_suggestion(finding, second.reason)
 
     def _ask(self, prompt: Prompt) -> tuple[CallReport, str]:

@@ -155,10 +155,16 @@ def a_review(
             "- pass it as a parameter\n- never format it in",
             suggestion='        query = "INSERT INTO log VALUES (?)"\n        self.db.execute(query, (item.name,))',
             proven=True,
+            parsed=True,
             votes=Votes(in_favour=3, of=3),
             fingerprint=Fingerprint("f00d"),
         ),
-        a_finding(suggestion="        return amount * (1 - discount)", proven=True, votes=Votes(in_favour=2, of=3)),
+        a_finding(
+            suggestion="        return amount * (1 - discount)",
+            proven=True,
+            parsed=True,
+            votes=Votes(in_favour=2, of=3),
+        ),
         a_finding(
             an_anchor("web/app.js", 4),
             severity=Severity.HIGH,

@@ -46,6 +46,11 @@ def test_a_comment_has_title_text_suggestion_small_print_and_marker(a_review: Ma
     assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
 
 
+def test_a_patch_that_no_grammar_looked_at_is_not_called_parsed(a_finding: Make, redactor: Redactor) -> None:
+    body = comment_body(a_finding(suggestion="x", proven=True, parsed=False), redactor)
+    assert "<sub>proven: applied (no grammar for this file)</sub>" in body
+
+
 def test_the_fence_is_longer_than_any_run_of_backticks_inside(a_finding: Make, redactor: Redactor) -> None:
     body = comment_body(a_finding(suggestion="a\n````\nb\n~~~", proven=True), redactor)
     assert "`````suggestion\na\n````\nb\n~~~\n`````" in body

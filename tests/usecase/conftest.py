@@ -270,5 +270,11 @@ def world() -> World:
 
 
 @pytest.fixture
+def no_grammar() -> World:
+    """The same file under a name that no grammar fits."""
+    return World(patch=read_patch(APP.replace("app.py", "app.txt").encode()), texts={"app.txt": APP_HEAD})
+
+
+@pytest.fixture
 def one_file() -> World:
     return World(patch=read_patch(APP.encode()), texts={"app.py": APP_HEAD})

@@ -103,7 +103,13 @@ def test_a_check_that_gives_no_answer_keeps_the_finding_and_says_so(one_file):
 def test_a_suggestion_is_offered_once_it_was_applied_and_parsed(one_file):
     one_file.script = lambda prompt, before: one_file.says("app.py", 2, suggestion="def load(path, cache=None):") + END
     (finding,) = one_file.review().findings
-    assert (finding.suggestion, finding.proven) == ("def load(path, cache=None):", True)
+    assert (finding.suggestion, finding.proven, finding.parsed) == ("def load(path, cache=None):", True, True)
+
+
+def test_a_suggestion_for_a_file_without_a_grammar_counts_as_applied_alone(no_grammar):
+    no_grammar.script = lambda prompt, before: no_grammar.says("app.txt", 2, suggestion="def load((") + END
+    (finding,) = no_grammar.review().findings
+    assert (finding.suggestion, finding.proven, finding.parsed) == ("def load((", True, False)
 
 
 def test_a_suggestion_that_breaks_the_file_is_repaired_by_one_more_call(one_file):

@@ -99,6 +99,7 @@ class _Shape:
             "body": self.text(finding.body),
             "suggestion": None if withheld or suggestion is None else printable(suggestion),
             "proven": finding.proven and not withheld,
+            "parsed": finding.parsed and not withheld,
             "votes": None if finding.votes is None else {"for": finding.votes.in_favour, "of": finding.votes.of},
             "fingerprint": finding.fingerprint,
             "source": finding.source,

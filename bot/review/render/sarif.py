@@ -119,7 +119,7 @@ def _rule(name: str, group: list[Finding]) -> dict[str, Any]:
         "shortDescription": {"text": about},
         "fullDescription": {"text": f"{about}. Category: {category.value}."},
         "help": {
-            "text": f"{about}. Each result says what is wrong and where; a fix that it has was applied and parsed."
+            "text": f"{about}. Each result says what is wrong and where; a fix that it has was applied to the file in memory."
         },
         "defaultConfiguration": {"level": _LEVEL[worst]},
         "properties": properties,
@@ -213,9 +213,10 @@ def _fix(patch: Patch, finding: Finding, suggestion: str) -> dict[str, Any]:
     }
     if not suggestion and not _ends_file(patch, anchor):
         deleted |= {"endLine": anchor.line + 1, "endColumn": 1}  # The line's end goes with it.
+    parses = ", which still parses" if finding.parsed else ""
     inserted = printable(suggestion).replace("\r\n", "\n")
     return {
-        "description": {"text": "The suggested change: applied to the file in memory, which still parses."},
+        "description": {"text": f"The suggested change: applied to the file in memory{parses}."},
         "artifactChanges": [
             {
                 "artifactLocation": _artifact(anchor.path),

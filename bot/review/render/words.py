@@ -141,7 +141,7 @@ def small_print(finding: Finding) -> list[str]:
     """What stands under a finding: proof, votes, where it comes from, and why something is missing."""
     out = []
     if finding.suggestion is not None and finding.proven:
-        out.append("proven: applied and parsed")
+        out.append("proven: applied and parsed" if finding.parsed else "proven: applied (no grammar for this file)")
     if finding.votes is not None:
         out.append(f"votes {finding.votes.in_favour}/{finding.votes.of}")
     if finding.source != "model":

@@ -38,6 +38,8 @@ class _Slot:
     finding: Finding
     settled: bool = False
     dropped: bool = False
+    into: _Slot | None = None
+    """The tool's slot that this one went into."""
     others: list[Finding] = field(default_factory=list)
 
 
@@ -60,11 +62,12 @@ class Board:
             if slot.dropped and finding.source != "model":
                 # The check refuted what the model said; a tool's result stands on its own.
                 continue
-            if slot.settled and not slot.dropped:
-                slot.finding = combine(slot.finding, _tried(finding))
+            target = slot.into or slot
+            if target.settled and not target.dropped:
+                target.finding = combine(target.finding, _tried(finding))
             else:
-                slot.others.append(_tried(finding))
-            return Added(slot=number, is_new=False, merged=_duplicate(finding, slot))
+                target.others.append(_tried(finding))
+            return Added(slot=number, is_new=False, merged=_duplicate(finding, target))
         self._slots.append(_Slot(finding))
         return Added(slot=len(self._slots) - 1, is_new=True)
 
@@ -84,7 +87,7 @@ class Board:
         # Of several results of tools on one line, the one that is most alike in words.
         twin = max(twins, key=lambda other: likeness(other.finding, finding))
         twin.finding = combine(twin.finding, finding)
-        slot.dropped = True
+        slot.dropped, slot.into = True, twin
         return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
 
     def drop(self, number: int, dropped: Dropped) -> Settled | None:

@@ -29,7 +29,7 @@ def decide(
 ) -> tuple[Verdict, str]:
     """The verdict and its reason. `shortfalls`: other things that fell short, in words ("3 comments were refused").
 
-    FAIL when a finding is as severe as `fail_on`; a finding without votes (an analyzer's) needs none. Otherwise NEUTRAL
+    FAIL when a finding is as severe as `fail_on`; an analyzer's needs no votes, whatever the model says of it. Otherwise NEUTRAL
     when anything fell short (FAIL with `require_coverage`), else PASS.
     """
     if fail_on is not None:
@@ -45,7 +45,7 @@ def decide(
 def _counts(finding: Finding, *, fail_on: Severity, min_votes: int) -> bool:
     if finding.status not in _COUNTED or finding.severity.rank < fail_on.rank:
         return False
-    return finding.votes is None or finding.votes.in_favour >= min_votes
+    return finding.source != "model" or finding.votes is None or finding.votes.in_favour >= min_votes
 
 
 def _shortfall(coverage: Coverage, *, model_used: bool, shortfalls: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from bot.review.fingerprint import family
-from bot.review.model import Finding, Fingerprint, PassName, Votes
+from bot.review.model import Finding, PassName, Votes
 
 _UNRELATED = 0.15
 """Below this share of common words, two texts are about different things."""
@@ -55,9 +55,10 @@ def combine(first: Finding, other: Finding) -> Finding:
 
     The place and the suggestion are of one piece: those of the better suggestion (an analyzer's proven one, a proven
     one, any), else those of `first`. The words are those of the more severe, else the longer ones. Votes grow by passes
-    that had not reported it yet. A tool's fingerprint goes before the model's: it is the same whether or not the model
-    said the same, so one finding has one thread.
+    that had not reported it yet. What a tool said too stays the tool's finding (source, rule, fingerprint): it is the
+    same whether or not the model said the same, so one finding has one thread.
     """
+    owner = _owner(first, other)
     place = max(first, other, key=_suggestion_rank)
     words = max(first, other, key=lambda finding: (finding.severity.rank, len(finding.body)))
     body = words.body
@@ -75,7 +76,9 @@ def combine(first: Finding, other: Finding) -> Finding:
         votes=_votes(first, other),
         passes=_passes(first, other),
         status=first.status,
-        fingerprint=_identity(first, other, place),
+        fingerprint=(owner or place).fingerprint,
+        source=(owner or place).source,
+        rule=(owner or place).rule,
     )
 
 
@@ -112,9 +115,10 @@ def _suggestion_rank(finding: Finding) -> int:
     return 2 if finding.source == "model" else 3
 
 
-def _identity(first: Finding, other: Finding, place: Finding) -> Fingerprint:
+def _owner(first: Finding, other: Finding) -> Finding | None:
+    """The tool's one of the two; None when both are of tools or both of the model."""
     tools = [finding for finding in (first, other) if finding.source != "model"]
-    return tools[0].fingerprint if len(tools) == 1 else place.fingerprint
+    return tools[0] if len(tools) == 1 else None
 
 
 def _passes(first: Finding, other: Finding) -> tuple[PassName, ...]:

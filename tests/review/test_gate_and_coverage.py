@@ -142,6 +142,11 @@ def test_votes_are_asked_of_those_who_have_them(finding_of):
     assert gate(finding_of(votes=None, source="ruff"), min_votes=2)[0] is Verdict.FAIL
 
 
+def test_a_model_that_is_unsure_does_not_take_a_tools_finding_from_the_gate(finding_of):
+    doubted = finding_of(votes=Votes(in_favour=1, of=2), source="ruff", rule="S307")
+    assert gate(doubted, min_votes=2)[0] is Verdict.FAIL
+
+
 def test_a_green_verdict_says_what_it_rests_on(finding_of):
     assert gate() == (Verdict.PASS, "all 40 hunks were reviewed, no findings")
     assert gate(finding_of(severity=Severity.LOW))[1] == "all 40 hunks were reviewed, no finding of high or above"

@@ -84,6 +84,15 @@ def test_an_analyzers_proven_fix_wins_over_the_models(finding_of):
         assert merged.votes == Votes(in_favour=1, of=1)
 
 
+def test_what_a_tool_said_too_stays_the_tools_with_the_models_proven_patch(finding_of):
+    model = finding_of(suggestion="a", proven=True, fingerprint="1", **TEXT)
+    ruff = finding_of(source="ruff", rule="B006", fingerprint="2", votes=None, passes=(), **REPHRASED)
+    for merged in (combine(model, ruff), combine(ruff, model)):
+        assert (merged.suggestion, merged.proven) == ("a", True)
+        assert (merged.source, merged.rule, merged.fingerprint) == ("ruff", "B006", "2")
+        assert merged.votes == Votes(in_favour=1, of=1)
+
+
 def test_without_suggestions_the_first_place_and_the_longer_words_stay(finding_of):
     first = finding_of(start=3, fingerprint="1", title="short", body="zero division of count")
     longer = finding_of(start=3, line=9, fingerprint="2", title="long", body="zero division of count " * 3)

@@ -13,7 +13,7 @@ import pytest
 from bot.diff.anchors import tag
 from bot.diff.model import Patch, Side
 from bot.diff.parse import read_patch
-from bot.review.events import Found, ReviewEvent
+from bot.review.events import Found, Lost, ReviewEvent
 from bot.review.model import Change, CommitSha, Effort, Fingerprint, Pull, RepoName, Review, Totals, Usage
 from bot.review.options import Options, Services
 from bot.review.ports import (
@@ -75,11 +75,14 @@ class RealClock:
 class ListeningEar:
     events: list[ReviewEvent] = field(default_factory=list)
     heard: threading.Event = field(default_factory=threading.Event)
+    lost: threading.Event = field(default_factory=threading.Event)
 
     def on(self, event: ReviewEvent) -> None:
         self.events.append(event)
         if isinstance(event, Found):
             self.heard.set()
+        if isinstance(event, Lost):
+            self.lost.set()
 
     def of(self, kind: type) -> list[ReviewEvent]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -296,6 +296,30 @@ def test_the_models_proven_patch_goes_to_the_tools_finding_of_the_same(one_file,
     one_file.script = lambda prompt, before: one_file.says("app.py", 2, suggestion="def load(path, cache=None):") + END
     (finding,) = one_file.review().findings
     assert (finding.suggestion, finding.proven) == ("def load(path, cache=None):", True)
+    assert (finding.source, finding.rule) == ("ruff", "B006")
+
+
+def test_every_pass_that_says_what_a_tool_says_votes_for_it(one_file, a_result):
+    one_file.effort = Effort.DEEP
+    one_file.analyzers = [one_file.tool(a_result(one_file))]
+    first = threading.Event()
+
+    def script(prompt, before):
+        if prompt.kind is CallKind.CHECK:
+            first.set()
+            return REAL
+        if before:
+            # Later passes speak when the first one's finding has gone into the tool's.
+            assert first.wait(5)
+            assert one_file.ear.lost.wait(5)
+        return one_file.says("app.py", 2) + END
+
+    one_file.script = script
+    review = one_file.review()
+    (finding,) = review.findings
+    assert finding.source == "ruff"
+    assert finding.votes == Votes(in_favour=4, of=4)
+    assert all("refuted" not in dropped.why for dropped in review.dropped)
 
 
 def test_a_tool_that_cannot_run_is_told_and_loses_nothing_else(one_file):

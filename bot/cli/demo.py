@@ -115,6 +115,7 @@ def run(options: argparse.Namespace) -> int:
         review = _review(here, options.effort, console)
         if review.failure is not None:
             raise review.failure
+        _show_timeline(review, console)
         _show_posted(here, console)
         pages = _keep_pages(here, review, options.output)
         console.rule("Where to look")
@@ -142,6 +143,23 @@ def _review(here: Stage, effort: Effort, console: Console) -> Review:
         shared.warm()
         request = ReviewRequest(ask=PullAsk(name=here.pull, post=True), effort=effort)
         return shared.job(request, TerminalListener(console)).run()
+
+
+def _show_timeline(review: Review, console: Console) -> None:
+    timing = review.timing
+    patch = review.change.patch
+    moments = [
+        (timing.diff, f"the diff is read and planned: {len(patch.files)} files, +{patch.added} -{patch.removed}"),
+        (timing.first_token, "the model's first token"),
+        (timing.first_finding, "the first finding is on the screen"),
+        (timing.first_post, f"the review is on the pull request: {len(review.findings)} findings"),
+        (timing.done, "done"),
+    ]
+    console.rule("Timeline, in seconds from the start")
+    whole = timing.done or 1.0
+    for at, what in sorted((at, what) for at, what in moments if at is not None):
+        console.print(f"{at:6.2f}  {'━' * max(1, round(at / whole * 30)):<30}  {what}", highlight=False)
+    console.print()
 
 
 def _show_posted(here: Stage, console: Console) -> None:

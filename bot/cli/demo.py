@@ -149,16 +149,17 @@ def _show_timeline(review: Review, console: Console) -> None:
     timing = review.timing
     patch = review.change.patch
     moments = [
-        (timing.diff, f"the diff is read and planned: {len(patch.files)} files, +{patch.added} -{patch.removed}"),
+        (timing.diff, f"the diff is read: {len(patch.files)} files, +{patch.added} -{patch.removed}"),
         (timing.first_token, "the model's first token"),
-        (timing.first_finding, "the first finding is on the screen"),
-        (timing.first_post, f"the review is on the pull request: {len(review.findings)} findings"),
+        (timing.first_finding, "the first finding is shown"),
+        (timing.first_post, f"the review is posted: {len(review.findings)} findings"),
         (timing.done, "done"),
     ]
     console.rule("Timeline, in seconds from the start")
     whole = timing.done or 1.0
-    for at, what in sorted((at, what) for at, what in moments if at is not None):
-        console.print(f"{at:6.2f}  {'━' * max(1, round(at / whole * 30)):<30}  {what}", highlight=False)
+    happened = [(at, what) for at, what in moments if at is not None]
+    for at, what in sorted(happened, key=lambda moment: moment[0]):
+        console.print(f"{at:6.2f}  {'━' * max(1, round(at / whole * 20)):<20}  {what}", highlight=False)
     console.print()
 
 

@@ -17,13 +17,16 @@ from rich.text import Text
 from bot.cli.blocks import STYLES, Blocks
 from bot.diff.model import Patch
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
-from bot.review.model import Change, Fingerprint, Review, Severity, Skip, Verdict
+from bot.review.merge import same
+from bot.review.model import Change, Finding, Fingerprint, Review, Severity, Skip, Verdict
 from bot.review.render import words
 from bot.review.render.safe import Redactor
 
 _VERDICTS = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.NEUTRAL: "bold yellow"}
 _PATHS = 6
 """Skipped files named for each reason; the rest is counted. All are in the JSON and the HTML report."""
+CHANGED = "more was said of a finding above, which is now:"
+"""Stands before a finding that was merged with another one after it was shown."""
 
 
 class TerminalListener:
@@ -34,7 +37,7 @@ class TerminalListener:
         self._console = console
         self._redactor = redactor
         self._blocks: Blocks | None = None
-        self._seen: set[Fingerprint] = set()
+        self._seen: dict[Fingerprint, Finding] = {}
         self._status = _Status()
         self._live: Live | None = None
 
@@ -47,7 +50,7 @@ class TerminalListener:
                 self._status.progress(event)
             case Found():
                 self._status.found += 1
-                self._seen.add(event.finding.fingerprint)
+                self._seen[event.finding.fingerprint] = event.finding
                 self._show(self._blocks_for(None).finding(event.finding))
             case Lost():
                 self._status.lost += 1
@@ -75,7 +78,7 @@ class TerminalListener:
                 Text(""),
             ]
         )
-        self._status.begin(at=event.at, chunks=chunks)
+        self._status.begin(at=event.at, chunks=chunks if event.model else 0)
         if self._console.is_terminal and not self._console.is_dumb_terminal and chunks:
             self._live = Live(self._status, console=self._console, transient=True, refresh_per_second=10)
             self._live.start()
@@ -85,6 +88,11 @@ class TerminalListener:
             patch = change.patch if change else Patch(files=())
             self._blocks = Blocks(patch, self._redactor or Redactor(patch), encoding=self._console.encoding)
         return self._blocks
+
+    def _before(self, finding: Finding) -> Finding | None:
+        """The finding as it was shown, also when a merge has given it another identity since."""
+        known = self._seen.get(finding.fingerprint)
+        return known or next((seen for seen in self._seen.values() if same(seen, finding)), None)
 
     def _show(self, lines: list[Text]) -> None:
         if self._console.is_terminal:
@@ -98,8 +106,10 @@ class TerminalListener:
     def _finish(self, review: Review) -> None:
         blocks = self._blocks_for(review.change)
         for finding in words.shown(review):
-            if finding.fingerprint not in self._seen:
-                self._show(blocks.finding(finding))
+            before = self._before(finding)
+            if before is None or _told(before) != _told(finding):
+                again = [] if before is None else [Text(CHANGED, style="dim")]
+                self._show([*again, *blocks.finding(finding)])
         for lost in review.misplaced:
             self._show(blocks.misplaced(lost))
         rows = _summary(review)
@@ -113,6 +123,11 @@ class TerminalListener:
             table.add_row(name, Text(blocks.plain(text), style=style))
         self._console.rule(style="dim", characters="─" if blocks.plain("─") == "─" else "-")
         self._console.print(table)
+
+
+def _told(finding: Finding) -> tuple[object, ...]:
+    """What a reader of its block takes along."""
+    return finding.severity, finding.anchor, finding.title, finding.body, finding.suggestion
 
 
 def show_review(console: Console, review: Review, redactor: Redactor | None = None) -> None:
@@ -154,11 +169,11 @@ class _Status:
 
     def text(self) -> str:
         """The line without its spinner."""
-        parts = [f"{self._done}/{words.count(self._chunks, 'call')}"]
-        if self._tokens:
-            parts.append(f"{self._tokens:,} tokens{self._rate()}")
+        if not self._chunks:
+            parts = ["analyzers at work"]
         else:
-            parts.append("waiting for the first token")
+            tokens = f"{self._tokens:,} tokens{self._rate()}" if self._tokens else "waiting for the first token"
+            parts = [f"{self._done}/{words.count(self._chunks, 'call')}", tokens]
         parts.append(words.count(self.found, "finding"))
         if self.lost:
             parts.append(f"{self.lost} dropped")

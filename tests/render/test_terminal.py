@@ -4,16 +4,29 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bot.cli.terminal import TerminalListener, show_review
+from bot.cli.terminal import CHANGED, TerminalListener, show_review
 from bot.diff.model import HunkKey
 from bot.review.events import Finished, Found, Lost, Note, Progress, Started
-from bot.review.model import Chunk, Coverage, Dropped, Finding, Plan, Review, Skip, SkipReason, Usage
+from bot.review.model import (
+    Chunk,
+    Coverage,
+    Dropped,
+    Finding,
+    Fingerprint,
+    Plan,
+    Review,
+    Severity,
+    Skip,
+    SkipReason,
+    Usage,
+)
 
 MakeReview = Callable[..., Review]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
@@ -89,6 +102,42 @@ def test_a_finding_is_printed_once(a_review: MakeReview) -> None:
         listener.on(Finished(at=1.0, review=review))
     assert written().count("SQL is built from a name that users choose") == 1
     assert written().count("Unused default export") == 1
+
+
+def test_a_finding_that_became_worse_after_it_was_shown_is_shown_as_it_is_now(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    review = a_review()
+    worst = review.findings[0]
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        listener.on(Found(at=0.1, finding=replace(worst, severity=Severity.LOW)))
+        listener.on(Found(at=0.1, finding=replace(review.findings[1], votes=None)))
+        listener.on(Finished(at=1.0, review=review))
+    assert f"{CHANGED}\nCRITICAL security src/shop/cart.py:19-20" in written()
+    assert written().count(CHANGED) == 1
+    assert written().count("A discount raises the total") == 1
+
+
+def test_a_finding_that_went_into_a_tools_is_shown_as_that_one(a_review: MakeReview) -> None:
+    console, written = a_console(tty=False)
+    review = a_review()
+    merged = replace(review.findings[0], source="ruff", rule="S608", fingerprint=Fingerprint("5608"))
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        listener.on(Found(at=0.1, finding=replace(review.findings[0], severity=Severity.HIGH)))
+        listener.on(Finished(at=1.0, review=a_review(findings=(merged,))))
+    assert f"{CHANGED}\nCRITICAL security" in written()
+
+
+def test_without_a_model_the_status_line_waits_for_no_token(a_review: MakeReview) -> None:
+    console, written = a_console(tty=True)
+    review = a_review()
+    with watching(console) as listener:
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=None))
+        listener.on(Found(at=0.1, finding=review.findings[0]))
+    plain = ESCAPE.sub("", written())
+    assert "analyzers at work · 1 finding" in plain
+    assert "token" not in plain
 
 
 def test_a_pipe_gets_plain_lines_that_are_never_wrapped_or_cut(

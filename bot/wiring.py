@@ -34,7 +34,7 @@ from bot.model.budget import Budget
 from bot.model.client import SparkModel
 from bot.model.endpoint import Endpoint, HttpOptions, read_endpoint
 from bot.model.prices import PriceTable
-from bot.review.config import CONFIG_PATH
+from bot.review.config import CONFIG_PATH, read_config
 from bot.review.events import ReviewEvent
 from bot.review.model import Pull, Review
 from bot.review.options import Options, Services
@@ -280,8 +280,11 @@ class _Reconfigured:
 
     def open(self) -> Opened:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.path} cannot be read ({error})", remedy="Name a readable file.") from error
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise ConfigError(f"{self.path} cannot be read ({why})", remedy="Name a readable file.") from error
+        # Its mistakes are told under its own name, and before the change is read.
+        read_config(text, name=str(self.path))
         opened = self.source.open()
         return replace(opened, base_texts={**opened.base_texts, CONFIG_PATH: text})

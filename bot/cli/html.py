@@ -152,6 +152,7 @@ class _Page:
                 cards=cards,
                 misplaced=[self._misplaced(finding) for finding in review.misplaced],
                 files=files,
+                file_count=words.count(len(review.change.patch.files), "file"),
                 added=review.change.patch.added,
                 removed=review.change.patch.removed,
                 coverage=words.coverage(review),

@@ -6,7 +6,6 @@ and never from outside the directory the review runs in.
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import sys
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from bot.diff.model import FilePatch, FileStatus, Patch
 from bot.diff.parse import read_patch
-from bot.errors import SparkError, UserError
+from bot.errors import DiffUnreadableError, SparkError, UserError
 from bot.git.objects import MAX_FILE_BYTES, is_binary
 from bot.git.process import Repository
 from bot.git.trees import BASE_FILES, MAX_DIFF_BYTES
@@ -36,9 +35,12 @@ class DiffFileSource:
         self._root = root if root is not None else Path.cwd()
 
     def open(self) -> Opened:
-        """Read it. UserError when there is no such file or it is too large; DiffUnreadableError when it is no diff."""
-        data = as_utf8(self._read())
-        patch = read_patch(data)
+        """Read it. UserError when there is no such file, it is too large or no diff."""
+        try:
+            patch = read_patch(self._read())
+        except DiffUnreadableError as error:
+            # The user named it, so it is the user's to mend.
+            raise UserError(error.what, remedy=error.remedy or "Give what git diff prints.") from error
         repo = Repository(self._root)
         base_text: Callable[[str], str | None] | None = None
         try:
@@ -68,16 +70,6 @@ class DiffFileSource:
         if len(data) > MAX_DIFF_BYTES:
             raise UserError(f"The diff is larger than {MAX_DIFF_BYTES >> 20} MiB", remedy="Split it.")
         return data
-
-
-def as_utf8(data: bytes) -> bytes:
-    """`data` without a byte order mark, and from UTF-16 (what PowerShell's `>` writes) into UTF-8."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return data.decode("utf-16").encode()
-        except UnicodeError as error:
-            raise UserError("The diff begins as UTF-16 and then is not", remedy="Write it as UTF-8.") from error
-    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _committed(repo: Repository, path: str) -> str | None:

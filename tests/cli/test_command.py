@@ -166,7 +166,21 @@ def test_the_bases_configuration_counts_and_config_can_stand_for_it(desk):
     (desk.path / "mine.yml").write_text("gates:\n  fail_on: high\n")
     ended = desk.spark(*ALONE, "--config", "mine.yml")
     assert ended.code == 2
-    assert "gates: unknown key" in ended.err
+    assert ended.err.startswith("spark: mine.yml:1: gates: unknown key")
+
+
+def test_what_is_no_diff_is_the_users_mistake(desk):
+    ended = desk.spark(*ALONE, "--diff", "-", stdin=b"<!doctype html><html><body>Sign in</body></html>")
+    assert ended.code == 2
+    assert ended.err.startswith("spark: This is a web page, not a diff")
+
+
+def test_without_a_model_only_the_files_that_were_to_be_reviewed_count(desk):
+    desk.commit(poetry_dot_lock="x\n")
+    ended = desk.spark(*ALONE)
+    assert "coverage: No model looked at the 1 hunk in 1 file; 1 file skipped." in ended.out
+    page = desk.spark(*ALONE, "--format", "html").out
+    assert "2 files, <span" in page
 
 
 def test_an_empty_branch_says_what_else_could_be_meant(desk):

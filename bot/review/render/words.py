@@ -87,11 +87,11 @@ def verdict(review: Review) -> str:
 def coverage(review: Review) -> str:
     """What was looked at, in one sentence that is also true when nothing was."""
     book = review.coverage
-    files = len({hunk.key.file for hunk in review.change.patch.hunks()})
     skipped = f"; {count(len(book.skipped), 'file')} skipped" if book.skipped else ""
     if not book.hunks:
         return f"Nothing was left to review{skipped}." if book.skipped else "The change has no lines to review."
     if review.model is None and not book.reviewed:
+        files = len({hole.hunk.file for hole in book.holes})
         return f"No model looked at the {count(book.hunks, 'hunk')} in {count(files, 'file')}{skipped}."
     return f"{book.reviewed:,} of {count(book.hunks, 'hunk')} reviewed{skipped}."
 

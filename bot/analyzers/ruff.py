@@ -136,10 +136,11 @@ def _lay_out(folder: Path, subjects: list[_Subject]) -> dict[str, _Subject]:
     names = {}
     for number, subject in enumerate(subjects):
         path = PurePosixPath(subject.file.path)
-        stem = path.stem if path.stem in _NAMES_THAT_MATTER else "module"
-        name = f"f{number}/{stem}{path.suffix}"
+        # A folder for each file would take most of the time of a large change.
+        named = path.stem in _NAMES_THAT_MATTER
+        name = f"f{number}/{path.name}" if named else f"module{number}{path.suffix}"
         target = folder / name
-        target.parent.mkdir()
+        target.parent.mkdir(exist_ok=True)
         target.write_bytes(subject.text.encode("utf-8"))
         names[name] = subject
     return names

@@ -71,6 +71,7 @@ def assemble(
         min_votes=config.gate.min_votes,
         require_coverage=config.gate.require_coverage,
         model_used=model is not None,
+        shortfalls=tally.shortfalls,
     )
     return Review(
         change=opened.change,
@@ -85,6 +86,7 @@ def assemble(
         usage=tally.usage,
         timing=timing,
         garbled=tally.garbled,
+        outside=dict(tally.outside),
         endpoint_seconds=dict(tally.endpoint_seconds),
         notices=tuple(tally.notices),
         failure=_outage(tally.ends, coverage),

@@ -27,7 +27,7 @@ def decide(
     model_used: bool = True,
     shortfalls: Sequence[str] = (),
 ) -> tuple[Verdict, str]:
-    """The verdict and its reason. `shortfalls`: other things that fell short, in words ("3 comments were refused").
+    """The verdict and its reason. `shortfalls`: other things that fell short, in words ("ruff did not run").
 
     FAIL when a finding is as severe as `fail_on`; an analyzer's needs no votes, whatever the model says of it. Otherwise NEUTRAL
     when anything fell short (FAIL with `require_coverage`), else PASS.

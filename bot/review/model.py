@@ -371,6 +371,8 @@ class Review:
     timing: Timing
     garbled: int = 0
     """Lines of the model's answers that could not be read as findings."""
+    outside: Mapping[str, int] = field(default_factory=dict)
+    """Results of each analyzer on lines that were not changed: counted, not told."""
     endpoint_seconds: Mapping[str, float] = field(default_factory=dict)
     """The provider's own timing (`time_info`), summed over calls, when it gives one."""
     notices: tuple[str, ...] = ()

@@ -246,6 +246,9 @@ class _Run:
     def _take(self, report: AnalyzerReport) -> None:
         if report.problem:
             self._tally.tell([f"{report.name} did not run: {report.problem}"])
+            self._tally.shortfalls.append(f"{report.name} did not run")
+        if report.outside:
+            self._tally.outside[report.name] = self._tally.outside.get(report.name, 0) + report.outside
         for result in report.results:
             self._consider(from_analyzer(result, self._opened.change.patch))
 

@@ -21,6 +21,10 @@ class Tally:
     notices: list[str] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    outside: dict[str, int] = field(default_factory=dict)
+    """Results of each tool on lines that were not changed."""
+    shortfalls: list[str] = field(default_factory=list)
+    """What fell short beside the model's streams, in words for the verdict's reason."""
     ends: list[StreamEnd] = field(default_factory=list)
     """How each review stream ended at last."""
 

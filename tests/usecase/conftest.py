@@ -173,12 +173,15 @@ class Board:
 class Tool:
     name = "tool"
 
-    def __init__(self, *results, problem: str = "") -> None:
+    def __init__(self, *results, problem: str = "", outside: int = 0) -> None:
         self._results = results
         self._problem = problem
+        self._outside = outside
 
     def run(self, change: Change, files: Files) -> AnalyzerReport:
-        return AnalyzerReport(name=self.name, results=tuple(self._results), problem=self._problem)
+        return AnalyzerReport(
+            name=self.name, results=tuple(self._results), problem=self._problem, outside=self._outside
+        )
 
 
 @dataclass
@@ -228,8 +231,8 @@ class World:
     def board(self, **said: object) -> Board:
         return Board(**said)
 
-    def tool(self, *results: AnalyzerResult, problem: str = "") -> Tool:
-        return Tool(*results, problem=problem)
+    def tool(self, *results: AnalyzerResult, problem: str = "", outside: int = 0) -> Tool:
+        return Tool(*results, problem=problem, outside=outside)
 
     def _make_model(self, max_usd: float | None) -> Model:
         self.max_usd = max_usd

@@ -14,6 +14,7 @@ from bot.errors import CredentialsError, NotPermittedError, OutsideError
 from bot.review.events import Finished, Found, Lost, Note, Started
 from bot.review.model import Category, Effort, FindingStatus, Severity, Totals, Verdict, Votes
 from bot.review.ports import AnalyzerResult, CallKind, CallReport, Published, StreamEnd
+from bot.review.render import words
 
 END = '{"end": true}\n'
 REAL = '{"analysis": "It is.", "verdict": "real"}'
@@ -328,6 +329,14 @@ def test_a_tool_that_cannot_run_is_told_and_loses_nothing_else(one_file):
     review = one_file.review()
     assert len(review.findings) == 1
     assert review.notices == ("tool did not run: it is not installed",)
+    assert (review.verdict, review.reason) == (Verdict.NEUTRAL, "tool did not run")
+
+
+def test_a_tools_results_on_other_lines_are_counted(one_file):
+    one_file.analyzers = [one_file.tool(outside=3), one_file.tool(outside=2)]
+    review = one_file.review()
+    assert review.outside == {"tool": 5}
+    assert words.set_aside(review) == ["5 results of tool outside the changed lines"]
 
 
 def test_a_finding_that_has_a_thread_is_not_posted_again(one_file):

@@ -56,6 +56,7 @@ def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, A
         },
         "endpoint_seconds": dict(review.endpoint_seconds),
         "garbled": review.garbled,
+        "outside": dict(review.outside),
         "notices": [shape.text(notice) for notice in review.notices],
         "review_url": review.review_url,
     }

@@ -123,7 +123,9 @@ def skipped(book: Coverage) -> dict[str, list[Skip]]:
 
 
 def set_aside(review: Review) -> list[str]:
-    """One phrase for each kind of finding that is not shown: refuted, merged, known, below, unreadable. No list, no count of 0."""
+    """One phrase for each kind of finding that is not shown: refuted, merged, known, below, unreadable, on other lines. No
+    list, no count of 0.
+    """
     out = []
     reasons = Counter(dropped.reason for dropped in review.dropped)
     words = {"refuted": "refuted by the check", "duplicate": "merged as duplicates"}
@@ -134,6 +136,8 @@ def set_aside(review: Review) -> list[str]:
             out.append(f"{len(group)} {text} ({by_severity(group)})")
     if review.garbled:
         out.append(f"{count(review.garbled, 'line')} of the answers could not be read")
+    for tool, number in review.outside.items():
+        out.append(f"{count(number, 'result')} of {tool} outside the changed lines")
     return out
 
 

@@ -17,6 +17,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 
 
 def _script(name: str) -> ModuleType:
+    """Imported while tests are collected, since the cases are parameters."""
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, BENCH / f"{name}.py")
         assert spec is not None

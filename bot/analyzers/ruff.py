@@ -19,6 +19,7 @@ from typing import Any, Final
 from ruff.__main__ import find_ruff_bin  # type: ignore[import-untyped]
 
 from bot.analyzers.fixes import Edit, changed_lines, put
+from bot.analyzers.gist import gist
 from bot.analyzers.rules import IGNORE, SELECT, for_tests, weigh
 from bot.diff.model import FilePatch, FileStatus, is_utf8
 from bot.review.model import Change
@@ -202,18 +203,13 @@ def _safe_edits(entry: Mapping[str, Any]) -> list[Edit]:
 
 
 def _reasons(binary: str) -> dict[str, str]:
-    """Ruff's own first paragraph on why each rule matters. Empty when it cannot be had: the message says what is wrong."""
+    """Ruff's own words on why each rule matters. Empty when they cannot be had: the message says what is wrong."""
     answer = _call(binary, "rule", "--all", "--output-format=json")
     try:
         rules = _entries(answer.stdout)
     except ValueError:
         return {}
-    reasons = {}
-    for rule in rules:
-        _, found, rest = str(rule.get("explanation", "")).partition("## Why is this bad?\n")
-        if found and rule.get("code"):
-            reasons[str(rule["code"])] = " ".join(rest.split("\n\n", 1)[0].split())
-    return reasons
+    return {str(rule["code"]): gist(str(rule.get("explanation", ""))) for rule in rules if rule.get("code")}
 
 
 def _last_line(stderr: bytes) -> str:

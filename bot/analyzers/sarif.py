@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from bot.analyzers.fixes import Edit, Placed, changed_lines, put
+from bot.analyzers.rules import weigh
 from bot.analyzers.sariflog import WHOLE_LINE, SarifResult, read_log
 from bot.diff.model import FilePatch, FileStatus, is_utf8
 from bot.review.model import Category, Change, Severity
@@ -133,13 +134,14 @@ def _in_characters(result: SarifResult, head: str) -> list[Edit]:
 
 
 def _result(result: SarifResult, placed: Placed) -> AnalyzerResult:
+    severity, category = _weigh(result)
     parts = [result.message] if result.message != result.title or not result.help else []
     if result.help not in {"", result.message}:
         parts.append(result.help)
     return AnalyzerResult(
         anchor=placed.anchor,
-        severity=_severity(result),
-        category=_category(result),
+        severity=severity,
+        category=category,
         title=result.title,
         body="\n\n".join(parts),
         suggestion=placed.suggestion,
@@ -147,6 +149,11 @@ def _result(result: SarifResult, placed: Placed) -> AnalyzerResult:
         source=f"sarif:{result.tool}",
         parsed=placed.parsed,
     )
+
+
+def _weigh(result: SarifResult) -> tuple[Severity, Category]:
+    # Ruff calls everything an error, the order of imports, too.
+    return weigh(result.rule) if result.tool.lower() == "ruff" else (_severity(result), _category(result))
 
 
 def _severity(result: SarifResult) -> Severity:

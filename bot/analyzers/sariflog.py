@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.analyzers.fixes import Edit
+from bot.analyzers.gist import gist
 from bot.errors import UserError
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -38,6 +39,7 @@ class SarifResult:
     title: str
     message: str
     help: str
+    """Why the rule matters, in a paragraph."""
     uris: tuple[str, ...]
     """Names of the file to try, the most likely first: as given, and joined with its base."""
     start: int
@@ -159,7 +161,7 @@ class _Run:
             tags=tuple(str(tag).lower() for tag in _list(properties, "tags")),
             title=(message or short or name).split("\n", 1)[0][:200],
             message=message or short or name,
-            help=_str(_dict(rule, "fullDescription"), "text") or short,
+            help=gist(_str(_dict(rule, "fullDescription"), "text") or short),
             uris=uris,
             start=start,
             end=end,

@@ -366,3 +366,18 @@ def nonsense():
 def test_no_shape_of_a_result_breaks_the_reading(report, key, value):
     found = report(log(result(2, **fix(swap({"startLine": 2}, "    a = 0"))) | {key: value}, result(4)))
     assert found.results[-1].anchor.line == 4
+
+
+def test_a_manual_page_in_a_rule_becomes_its_reason(report):
+    page = "## What it does\nSorts.\n\n## Why is this bad?\nNobody finds an import.\n\n## Example\n" + "x = 1\n" * 200
+    found = report(log(result(2), rules=[{"id": "R1", "fullDescription": {"text": page}}]))
+    assert found.results[0].body == "Nobody finds an import."
+
+
+def test_ruffs_own_log_is_weighed_as_ruff_is(report):
+    document = log({**result(2, level="error"), "ruleId": "I001"}, {**result(4, level="error"), "ruleId": "F821"})
+    document["runs"][0]["tool"]["driver"]["name"] = "ruff"
+    assert [(one.rule, one.severity, one.category) for one in report(document).results] == [
+        ("I001", Severity.LOW, Category.MAINTAINABILITY),
+        ("F821", Severity.HIGH, Category.BUG),
+    ]

@@ -205,7 +205,9 @@ class Finding:
     title: str
     body: str
     suggestion: str | None
-    """Replacement for exactly the anchored lines, without a final newline."""
+    """Replacement for exactly the anchored lines. It ends with a newline only where its last line is empty; the empty
+    string deletes the lines.
+    """
     proven: bool
     """The suggestion was applied to the head file, changed exactly the anchored lines, and the file parses no worse."""
     votes: Votes | None

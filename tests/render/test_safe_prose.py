@@ -188,7 +188,7 @@ def test_a_fence_holds_any_text_literally(text: str) -> None:
     rendered = GITHUB.render(f"before\n\n{fence(text, 'suggestion')}\n\nafter")
     inside = re.search(r'<pre><code class="language-suggestion">(.*)</code></pre>\n<p>after</p>', rendered, re.DOTALL)
     assert inside is not None
-    assert html.unescape(inside.group(1)) == (text + "\n" if text else "")
+    assert html.unescape(inside.group(1)) == (text if text.endswith("\n") or not text else f"{text}\n")
 
 
 @given(st.text(alphabet=st.sampled_from("`ab <*\\|"), min_size=1, max_size=40))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.diff.edit import splice
 from bot.diff.model import Anchor, Side
 from bot.diff.parse import read_patch
 from bot.review.model import Category, Change, Coverage, Finding, Review, Severity
@@ -112,6 +113,16 @@ def test_an_empty_suggestion_deletes_the_line_with_its_end(
         0
     ]
     assert apply("1\n2\n3\n4\n}\n6\n", replacement) == "1\n2\n3\n4\n6\n"
+
+
+@pytest.mark.parametrize("suggestion", ["\n", "a\n\n", "\na", "a"])
+def test_a_fix_with_an_empty_line_gives_what_was_proven(
+    a_review: MakeReview, a_finding: Make, an_anchor: Callable[..., Anchor], suggestion: str
+) -> None:
+    finding = a_finding(an_anchor("web/app.js", 5), suggestion=suggestion, proven=True)
+    fix = run_of(a_review(findings=(finding,)))["results"][0]["fixes"][0]["artifactChanges"][0]["replacements"][0]
+    head = "1\n2\n3\n4\n}\n6\n"
+    assert apply(head, fix) == splice(head, 5, 5, suggestion)
 
 
 def test_an_unproven_suggestion_is_no_fix(a_review: MakeReview, a_finding: Make) -> None:

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.diff.mend import replacement_lines
 from bot.diff.model import Anchor, LineKind, Patch
 from bot.review.render.safe import visible
 
@@ -86,7 +87,7 @@ def _folded(out: list[FrameLine]) -> tuple[FrameLine, ...]:
 def suggestion_diff(anchor: Anchor, suggestion: str, *, redact: Callable[[str], str]) -> tuple[DiffLine, ...]:
     """The anchored lines against their replacement; an empty replacement deletes them."""
     old = [redact(visible(text)) for text in anchor.text]
-    new = [redact(visible(text)) for text in suggestion.split("\n")] if suggestion else []
+    new = [redact(visible(text)) for text in replacement_lines(suggestion)]
     out: list[DiffLine] = []
     for tag, old_from, old_to, new_from, new_to in difflib.SequenceMatcher(
         None, old, new, autojunk=False

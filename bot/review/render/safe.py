@@ -66,10 +66,11 @@ def code(text: str) -> str:
 def fence(text: str, language: str = "") -> str:
     """`text`, literally, as a fenced block whose fence is longer than any run of backticks inside. No final newline.
 
-    GitHub wants at least one backtick more than the longest run in the text, three at the least.
+    A newline at the end of `text` ends its last line and makes no further one. GitHub wants at least one backtick more than the longest run in the text, three at the least.
     """
     ticks = "`" * max(3, _longest_run(text) + 1)
-    return f"{ticks}{language}\n{text}\n{ticks}" if text else f"{ticks}{language}\n{ticks}"
+    inside = text if text.endswith("\n") or not text else f"{text}\n"
+    return f"{ticks}{language}\n{inside}{ticks}"
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Any
 
 from bot import __version__
+from bot.diff.mend import replacement_lines
 from bot.diff.model import Anchor, Hunk, LineKind, Patch, Side, printable
 from bot.review.model import Category, Finding, FindingStatus, Misplaced, Review, Severity
 from bot.review.render import words
@@ -214,7 +215,7 @@ def _fix(patch: Patch, finding: Finding, suggestion: str) -> dict[str, Any]:
     if not suggestion and not _ends_file(patch, anchor):
         deleted |= {"endLine": anchor.line + 1, "endColumn": 1}  # The line's end goes with it.
     parses = ", which still parses" if finding.parsed else ""
-    inserted = printable(suggestion).replace("\r\n", "\n")
+    inserted = "\n".join(replacement_lines(printable(suggestion)))
     return {
         "description": {"text": f"The suggested change: applied to the file in memory{parses}."},
         "artifactChanges": [

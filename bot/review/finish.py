@@ -68,6 +68,7 @@ def assemble(
         kept,
         coverage,
         fail_on=fail_level(config, options),
+        misplaced=tally.misplaced,
         min_votes=config.gate.min_votes,
         require_coverage=config.gate.require_coverage,
         model_used=model is not None,

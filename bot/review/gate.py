@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.review.model import Coverage, Finding, FindingStatus, Severity, Verdict
+from bot.review.model import Coverage, Finding, FindingStatus, Misplaced, Severity, Verdict
 
 _COUNTED = frozenset({FindingStatus.POSTED, FindingStatus.KNOWN, FindingStatus.OVER_LIMIT})
 """A finding over the limit of comments is told in the summary, so it stands; a dismissed one was judged by a person."""
@@ -22,6 +22,7 @@ def decide(
     coverage: Coverage,
     *,
     fail_on: Severity | None,
+    misplaced: Sequence[Misplaced] = (),
     min_votes: int = 0,
     require_coverage: bool = False,
     model_used: bool = True,
@@ -30,16 +31,19 @@ def decide(
     """The verdict and its reason. `shortfalls`: other things that fell short, in words ("ruff did not run").
 
     FAIL when a finding is as severe as `fail_on`; an analyzer's needs no votes, whatever the model says of it. Otherwise NEUTRAL
-    when anything fell short (FAIL with `require_coverage`), else PASS.
+    when anything fell short (FAIL with `require_coverage`), else PASS. A misplaced finding was never tried, so it cannot
+    fail the gate; one that is severe enough keeps it from being green.
     """
     if fail_on is not None:
         severe = [finding for finding in findings if _counts(finding, fail_on=fail_on, min_votes=min_votes)]
         if severe:
             return Verdict.FAIL, f"{_count(len(severe), 'finding')} of {_or_above(fail_on)}"
+        shortfalls = (*_unplaced(misplaced, fail_on), *shortfalls)
     short = _shortfall(coverage, model_used=model_used, shortfalls=shortfalls)
     if short:
         return (Verdict.FAIL if require_coverage else Verdict.NEUTRAL), short
-    return Verdict.PASS, _passed(findings, coverage, fail_on=fail_on)
+    standing = sum(finding.status in _COUNTED for finding in findings) + len(misplaced)
+    return Verdict.PASS, _passed(standing, coverage, fail_on=fail_on)
 
 
 def _counts(finding: Finding, *, fail_on: Severity, min_votes: int) -> bool:
@@ -82,12 +86,17 @@ def _gaps(coverage: Coverage) -> str:
     return f"{_count(len(gaps), 'file')} {'was' if len(gaps) == 1 else 'were'} not reviewed: {named}{more}"
 
 
-def _passed(findings: Sequence[Finding], coverage: Coverage, *, fail_on: Severity | None) -> str:
+def _unplaced(misplaced: Sequence[Misplaced], fail_on: Severity) -> list[str]:
+    severe = sum(finding.severity.rank >= fail_on.rank for finding in misplaced)
+    have = "has" if severe == 1 else "have"
+    return [f"{_count(severe, 'finding')} of {_or_above(fail_on)} {have} no line in the diff"] if severe else []
+
+
+def _passed(standing: int, coverage: Coverage, *, fail_on: Severity | None) -> str:
     if not coverage.hunks:
         seen = "nothing to review"
     else:
         seen = "the one hunk was reviewed" if coverage.hunks == 1 else f"all {coverage.hunks} hunks were reviewed"
-    standing = sum(finding.status in _COUNTED for finding in findings)
     if not standing:
         return f"{seen}, no findings"
     if fail_on is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.diff.edit import splice
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.review.model import (
     Coverage,
@@ -58,6 +59,18 @@ def test_the_fence_is_longer_than_any_run_of_backticks_inside(a_finding: Make, r
 
 def test_an_empty_suggestion_deletes_the_lines(a_finding: Make, redactor: Redactor) -> None:
     assert "```suggestion\n```" in comment_body(a_finding(suggestion="", proven=True), redactor)
+
+
+@pytest.mark.parametrize(
+    ("suggestion", "block"),
+    [("\n", "```suggestion\n\n```"), ("a\n\n", "```suggestion\na\n\n```"), ("\na", "```suggestion\n\na\n```")],
+)
+def test_an_empty_line_in_a_suggestion_is_one_line(
+    a_finding: Make, redactor: Redactor, suggestion: str, block: str
+) -> None:
+    assert f"\n\n{block}\n\n" in comment_body(a_finding(suggestion=suggestion, proven=True), redactor)
+    told = entry(a_finding(suggestion=suggestion, proven=True), redactor)
+    assert told.count("\n+") == len(splice("x\n", 1, 1, suggestion).removesuffix("\n").split("\n"))
 
 
 def test_carriage_returns_are_taken_out_and_that_is_said(
@@ -226,6 +239,26 @@ def test_a_huge_summary_stays_under_the_limit_and_says_what_it_left_out(
     assert listed + (int(left_out.group(1)) if left_out else 0) == number
     assert "are shortened to fit." in body
     assert read_review_marker(body) == ReviewMarker(head=review.change.head, base=review.change.base, run="r")
+
+
+def test_a_long_list_is_folded_and_every_title_is_told_while_there_is_room(
+    a_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    over = tuple(
+        a_finding(title=f"number {at}: it breaks", body="word " * 700, status=FindingStatus.OVER_LIMIT)
+        for at in range(200)
+    )
+    body = summary_body(a_review(findings=over), redactor=redactor, run="r")
+    assert "<details><summary><b>Over the limit of line comments (200)</b></summary>\n\n" in body
+    assert len(re.findall(r"number \d+: it breaks", body)) == 200
+    assert body.count("<details>") == body.count("</details>")
+
+
+def test_a_patch_in_the_summary_shows_what_would_be_invisible(a_finding: Make, redactor: Redactor) -> None:
+    told = entry(a_finding(suggestion="x = '\u202e'\r\n", proven=True), redactor)
+    assert "\u202e" not in told
+    assert "\r" not in told
+    assert "+x = '<U+202E>'" in told
 
 
 def test_refused_comments_go_into_the_summary_with_githubs_reason(a_review: MakeReview, redactor: Redactor) -> None:

@@ -10,11 +10,13 @@ from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch
 from bot.review.coverage import CoverageBook, difference
 from bot.review.gate import decide
 from bot.review.model import (
+    Category,
     Change,
     Chunk,
     Coverage,
     FindingStatus,
     Hole,
+    Misplaced,
     PassName,
     Plan,
     Severity,
@@ -119,6 +121,25 @@ def test_a_finding_that_is_severe_enough_fails(finding_of):
     assert gate(high, finding_of(severity=Severity.CRITICAL), low) == (Verdict.FAIL, "2 findings of high or above")
     assert gate(high, fail_on=Severity.CRITICAL)[0] is Verdict.PASS
     assert gate(finding_of(severity=Severity.CRITICAL), fail_on=Severity.CRITICAL)[1] == "1 finding of critical"
+
+
+def lost(severity):
+    return Misplaced(
+        path="a.py", claimed="R9#abc", reason="?", severity=severity, category=Category.BUG, title="t", body="b"
+    )
+
+
+def test_a_severe_finding_without_a_line_keeps_the_gate_from_being_green():
+    critical, low = lost(Severity.CRITICAL), lost(Severity.LOW)
+    assert gate(misplaced=[critical, low]) == (
+        Verdict.NEUTRAL,
+        "1 finding of high or above has no line in the diff",
+    )
+    assert gate(misplaced=[low]) == (Verdict.PASS, "all 40 hunks were reviewed, no finding of high or above")
+    assert gate(misplaced=[critical], fail_on=None) == (
+        Verdict.PASS,
+        "all 40 hunks were reviewed, 1 finding, no gate is set",
+    )
 
 
 @pytest.mark.parametrize(

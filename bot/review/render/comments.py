@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from bot.diff.model import Side, is_utf8
 from bot.review.model import CommitSha, Finding, FindingStatus, Misplaced, Review
 from bot.review.render import words
+from bot.review.render.frame import suggestion_diff
 from bot.review.render.markers import (
     ReviewMarker,
     finding_marker,
@@ -36,8 +37,11 @@ BODY_LIMIT = 60_000
 _HARD_LIMIT = 65_000
 _LONGEST_SUGGESTION = 20_000
 _COMMENT_TEXT = (8_000, 3_000, 1_000)
-_LEVELS = ((4_000, 400), (1_200, 200), (300, 100), (0, 60), (0, 20), (0, 5))
+_LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60), (0, 20), (0, 5))
 """Tried in turn until a summary fits: characters of each finding's text, and how many items a list may have."""
+
+_OPEN = 5
+"""A longer list is folded: who reads a pull request sees the headline first."""
 
 
 def comment_body(finding: Finding, redactor: Redactor) -> str:
@@ -153,9 +157,8 @@ def _entry(finding: Finding, redactor: Redactor, *, limit: int) -> str:
     change = ""
     text = finding.suggestion
     if text is not None and len(text) <= limit and not redactor.has_secret(text):
-        old = [f"-{redactor.redact(line)}" for line in finding.anchor.text]
-        new = [f"+{line}" for line in text.split("\n")] if text else []
-        change = fence("\n".join([*old, *new]).replace("\r", ""), "diff")
+        rows = suggestion_diff(finding.anchor, text, redact=redactor.redact)
+        change = fence("\n".join(f"{row.sign}{row.text}" for row in rows), "diff")
     small = _small(redactor, _unproven_print(finding))
     return _joined([head, prose(redactor.redact(finding.body), limit=limit), change, small])
 
@@ -206,7 +209,9 @@ def _section(title: str, group: Sequence[Finding | Misplaced], rendered: Sequenc
         return []
     rest = group[len(rendered) :]
     more = [f"… and {len(rest)} more that did not fit here ({words.by_severity(rest)})."] if rest else []
-    return [f"**{title} ({len(group)})**", *rendered, *more]
+    if len(group) <= _OPEN:
+        return [f"**{title} ({len(group)})**", *rendered, *more]
+    return [f"<details><summary><b>{title} ({len(group)})</b></summary>", *rendered, *more, "</details>"]
 
 
 def _holes(review: Review, redactor: Redactor, items: int) -> list[str]:
@@ -216,7 +221,9 @@ def _holes(review: Review, redactor: Redactor, items: int) -> list[str]:
     shown = [f"- {code(redactor.redact(where))}: {one_line(redactor.redact(why))}" for where, why in holes[:items]]
     more = [f"- … and {len(holes) - items} more"] if len(holes) > items else []
     title = f"{words.count(len(holes), 'part')} of the change not reviewed"
-    return ["\n".join([f"**{title}**", "", *shown, *more])] if len(holes) <= 5 else [_folded(title, [*shown, *more])]
+    return (
+        ["\n".join([f"**{title}**", "", *shown, *more])] if len(holes) <= _OPEN else [_folded(title, [*shown, *more])]
+    )
 
 
 def _skips(review: Review, redactor: Redactor, items: int) -> list[str]:

@@ -88,16 +88,21 @@ class Kept:
     @property
     def said(self) -> tuple[Finding, ...]:
         """Those that stand in a summary or a comment of the conversation."""
+        return tuple(finding for finding, count in self._told() if count)
+
+    def _told(self) -> list[tuple[Finding, int]]:
+        """Each finding, and in how many bodies it stands."""
         if self.review is None:
-            return ()
+            return []
         redactor = Redactor(self.review.change.patch)
         heads = [(finding, entry(finding, redactor).partition("\n")[0]) for finding in self.findings]
-        return tuple(finding for finding, head in heads if any(head in body for body in self.bodies))
+        return [(finding, sum(head in body for body in self.bodies)) for finding, head in heads]
 
     @property
     def duplicates(self) -> int:
         """Findings and reviews that are on the pull more than once."""
-        return sum(count - 1 for count in (*self.comments.values(), *self.runs.values()))
+        told = [count for _, count in self._told() if count]
+        return sum(count - 1 for count in (*self.comments.values(), *self.runs.values(), *told))
 
     @property
     def exit_code(self) -> int:

@@ -14,7 +14,14 @@ from bot.diff.model import printable
 from bot.github import limits
 from bot.review.model import CommitSha
 from bot.review.ports import DraftComment, ReviewDraft
-from bot.review.render.markers import ReviewMarker, read_review_marker, review_marker, split_ending
+from bot.review.render.comments import with_refused
+from bot.review.render.markers import (
+    ReviewMarker,
+    finding_marker,
+    read_review_marker,
+    review_marker,
+    split_ending,
+)
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _RUN_LENGTH = 90
@@ -82,6 +89,18 @@ def comment_json(comment: DraftComment, limit: int = limits.SAFE_BODY) -> dict[s
         data["start_line"] = anchor.start_line
         data["start_side"] = str(anchor.side)
     return data
+
+
+def tell(summary: str, refused: Sequence[tuple[DraftComment, str]], *, limit: int = limits.SAFE_BODY) -> str:
+    """`summary` with the comments that GitHub refused, each with its reason; at most `limit` characters.
+
+    Those that stand in it are marked, so that the next review knows them and does not say them again.
+    """
+    marks = [finding_marker(comment.fingerprint) for comment, _ in refused]
+    room = limit - sum(len(mark) + 1 for mark in marks)
+    body = fit(with_refused(summary, [(comment.entry, reason) for comment, reason in refused]), room)
+    heads = [printable(comment.entry).partition("\n")[0] for comment, _ in refused]
+    return "\n".join([body, *(mark for mark, head in zip(marks, heads, strict=True) if head in body)])
 
 
 def fit(body: str, limit: int = limits.SAFE_BODY) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.errors import NotPermittedError, OutsideError, SparkError
 from bot.github import limits
-from bot.github.bodies import Part, parts_of, review_json
+from bot.github.bodies import Part, parts_of, review_json, tell
 from bot.github.client import GitHubClient
 from bot.github.faults import Reply, error_for
 from bot.github.notes import Kind, Notes, pull_path
@@ -22,7 +22,6 @@ from bot.github.records import NoteRecord, PullRecord
 from bot.github.sending import Landed, Sender
 from bot.review.model import CommitSha, Fingerprint, Pull
 from bot.review.ports import DraftComment, Published, ReviewDraft, Stop
-from bot.review.render.comments import with_refused
 
 NEEDS = "pull_requests=write"
 """The permission that posting takes."""
@@ -71,9 +70,10 @@ class PullPublisher:
 
     def known(self) -> Mapping[Fingerprint, str]:
         """Findings that already have a thread of ours, or stand in a summary of ours, with their URL."""
-        comments, reviews = self._notes.read(Kind.COMMENTS, Kind.REVIEWS)
-        self._reviews = reviews
-        return self._notes.fingerprints(comments, reviews)
+        comments, reviews, talk = self._notes.read(Kind.COMMENTS, Kind.REVIEWS, Kind.ISSUE_COMMENTS)
+        # Where GitHub took no review, what it would have said stands in the conversation.
+        self._reviews = [*talk, *reviews]
+        return self._notes.fingerprints(comments, self._reviews)
 
     def standing(self, head: CommitSha) -> str | None:
         """The URL of our newest review of `head`, as far as `known` has seen."""
@@ -130,7 +130,7 @@ class PullPublisher:
         prober = Prober(self._sender, self._notes, self._pull, commit=commit, run=part.run, stop=self._stop)
         why = ""
         for _ in range(_ROUNDS):
-            body = with_refused(part.body, [(comment.entry, reason) for comment, reason in refused])
+            body = tell(part.body, refused, limit=limit)
             json = review_json(commit=commit, body=body, comments=good, event="COMMENT", limit=limit)
             answer = self._sender.once(path, json, run=part.run, kind=Kind.REVIEWS, doing=self._doing)
             if isinstance(answer, Landed):
@@ -161,7 +161,7 @@ class PullPublisher:
 
     def _as_comment(self, part: Part, why: str) -> _Done:
         """The last resort: GitHub takes no review, so everything goes into a comment of the conversation."""
-        body = with_refused(part.body, [(comment.entry, why) for comment in part.comments])
+        body = tell(part.body, [(comment, why) for comment in part.comments])
         json = {"body": review_json(commit=None, body=body, comments=(), event=None)["body"]}
         path = f"/repos/{self._pull.repo}/issues/{self._pull.number}/comments"
         answer = self._sender.once(path, json, run=part.run, kind=Kind.ISSUE_COMMENTS, doing=self._doing)

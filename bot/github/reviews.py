@@ -114,7 +114,8 @@ class PullPublisher:
         try:
             return self._post(part, commit)
         except OutOfTimeError as error:
-            why = f"no time left to post: GitHub's pace asks for {error.wait:.0f} seconds"
+            asked = f": GitHub's pace asks for {error.wait:.0f} seconds" if error.wait >= 1 else ""
+            why = f"no time left to post{asked}"
         except SparkError as error:
             if is_first:
                 raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -14,10 +15,17 @@ from typing import Any
 
 from bot.errors import UserError
 
+_OBEYED = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+"""Characters that `json` leaves as they are and some terminals obey. They stand in strings alone."""
+
 
 def as_json(document: dict[str, Any]) -> str:
-    """A document as the text of a file: indented, in UTF-8, with a final newline."""
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """A document as the text of a file: indented, in UTF-8, with a final newline.
+
+    Control and direction characters are escapes: a terminal that the text is printed on must not obey them.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _OBEYED.sub(lambda match: f"\\u{ord(match.group()):04x}", text) + "\n"
 
 
 def check(path: Path) -> None:

@@ -137,22 +137,24 @@ class Sdk:
             return _broken(error)
 
     def _request(self, prompt: Prompt, parameters: Mapping[str, object]) -> AbstractContextManager[_Raw, None]:
+        # The texts go in as `extra_body`: the SDK walks through its own arguments by their types, 0.35 ms a call.
         system, user = printable(prompt.system), printable(prompt.user)
         if self._endpoint.api is Api.RESPONSES:
             return self._client.responses.with_streaming_response.create(
                 model=self._endpoint.model,
-                instructions=system,
-                input=user,
                 stream=True,
-                extra_body=parameters,
+                extra_body={"instructions": system, "input": user, **parameters},
                 extra_headers=_IDENTITY,
             )
         return self._client.chat.completions.with_streaming_response.create(
             model=self._endpoint.model,
-            # The static part first, so that endpoints can cache it.
-            messages=[{"role": "system", "content": system}, {"role": "user", "content": user}],
+            messages=(),
             stream=True,
-            extra_body=parameters,
+            # The static part of the prompt first, so that endpoints can cache it.
+            extra_body={
+                "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+                **parameters,
+            },
             extra_headers=_IDENTITY,
         )
 

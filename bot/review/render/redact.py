@@ -72,9 +72,17 @@ class Redactor:
                     found.update(_key_lines(line.text for line in hunk.lines))
         self._values = tuple(sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True))
         self._long = "\n".join(value for value in self._values if len(value) >= 20)
+        self._known: dict[str, str] = {}
 
     def redact(self, text: str) -> str:
         """`text` with every secret replaced by at most its first four characters and `•••`."""
+        # A summary that has to be shortened asks for the same texts again and again.
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._redacted(text)
+        return known
+
+    def _redacted(self, text: str) -> str:
         for value in self._values:
             if value in text:
                 text = text.replace(value, _masked(value))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from bot import __version__
 from bot.analyzers.ruff import Ruff
@@ -26,7 +25,7 @@ from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
 from bot.github.limits import READ_SECONDS
-from bot.github.names import parse_pull_name
+from bot.github.names import origin, parse_pull_name
 from bot.github.pace import Pace
 from bot.github.pulls import PullSource
 from bot.github.reviews import PullPublisher
@@ -254,17 +253,12 @@ def _paid(model: SparkModel, limit: float | None) -> Callable[[float | None], Mo
 
 def _check_server(server: str | None, settings: Settings) -> None:
     """A pull on another server than the settings name must not be looked up on this one, where a number may exist too."""
-    known = {_origin(url) for url in (settings.github_server_url, settings.github_api_url)}
+    known = {origin(url) for url in (settings.github_server_url, settings.github_api_url)}
     if server is not None and server not in known:
         raise UserError(
             f"The pull request is on {server}, the settings are for {settings.github_server_url}",
             remedy="Set GITHUB_API_URL (https://HOST/api/v3 on an Enterprise Server) and GITHUB_SERVER_URL.",
         )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _analyzers(request: ReviewRequest) -> Sequence[Analyzer]:

@@ -195,6 +195,11 @@ def printable(text: str) -> str:
         return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
+def is_binary(data: bytes) -> bool:
+    """Git's own test: a NUL among the first 8,000 bytes."""
+    return b"\0" in data[:8_000]
+
+
 def is_utf8(text: str) -> bool:
     """Whether `text` came from valid UTF-8; a line that did not must not receive a suggestion."""
     return not any("\udc80" <= char <= "\udcff" for char in text) and "\ufffd" not in text

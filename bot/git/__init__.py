@@ -2,8 +2,7 @@
 
 from bot.git.compare import diff_blobs
 from bot.git.difffile import DiffFileSource
-from bot.git.objects import is_binary
 from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 
-__all__ = ["DiffFileSource", "RangeSource", "Repository", "StagedSource", "diff_blobs", "is_binary"]
+__all__ = ["DiffFileSource", "RangeSource", "Repository", "StagedSource", "diff_blobs"]

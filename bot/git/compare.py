@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from bot.git.objects import is_binary
+from bot.diff.model import is_binary
 from bot.git.process import DIFF_FLAGS, clean_environment, run_git
 
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bot.diff.model import FilePatch, FileStatus, Patch
+from bot.diff.model import FilePatch, FileStatus, Patch, is_binary
 from bot.diff.parse import read_patch
 from bot.errors import DiffUnreadableError, SparkError, UserError
-from bot.git.objects import MAX_FILE_BYTES, is_binary
+from bot.git.objects import MAX_FILE_BYTES
 from bot.git.process import Repository
 from bot.git.trees import BASE_FILES, MAX_DIFF_BYTES
 from bot.review.model import Change

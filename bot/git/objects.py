@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Sequence
 from typing import IO
 
+from bot.diff.model import is_binary
 from bot.errors import SparkError
 from bot.git.process import Repository, command, missing
 
@@ -21,11 +22,6 @@ MAX_CACHE_CHARS = 256 * 1024 * 1024
 """Beyond this sum of texts, files are read again each time instead of kept."""
 
 _BLOCK = 1 << 20
-
-
-def is_binary(data: bytes) -> bool:
-    """Git's own test: a NUL among the first 8,000 bytes."""
-    return b"\0" in data[:8000]
 
 
 class GitFiles:

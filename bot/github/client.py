@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 from bot.errors import ConfigError, OutsideError
 from bot.github import limits
 from bot.github.faults import Cut, Reply, error_for, rate_wait, redact
+from bot.github.names import origin
 from bot.review.ports import Clock, Stop
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class GitHubClient:
         self._wait = wait
         self._read_seconds = read_seconds
         self._session = session
-        self._api_origin = _origin(api_url)
+        self._api_origin = origin(api_url)
         self._graphql_url = graphql_url
         self._pool = ThreadPoolExecutor(max_workers=limits.PARALLEL_READS, thread_name_prefix="github")
 
@@ -100,7 +101,7 @@ class GitHubClient:
         """
         import requests  # noqa: PLC0415 - comes with PyGithub, which is loaded late
 
-        origin = self._api_origin if path.startswith("/") else _origin(path)
+        server = self._api_origin if path.startswith("/") else origin(path)
         tries = 1 + limits.READ_TRIES if verb == "GET" else 1
         lost = Cut(reason="not sent")
         for attempt in range(tries):
@@ -115,7 +116,7 @@ class GitHubClient:
                     parameters=dict(params or {}),
                     headers={"Accept": accept},
                     input=body,
-                    cnx=self._connection(origin, timeout),
+                    cnx=self._connection(server, timeout),
                 )
             except requests.exceptions.ReadTimeout:
                 return Cut(reason=f"it was silent for {timeout[1]:.0f} seconds", silent=True)
@@ -204,10 +205,10 @@ class GitHubClient:
             return answer
         raise error_for(answer, doing=doing)
 
-    def _connection(self, origin: str, timeout: tuple[float, float]) -> Any:
+    def _connection(self, server: str, timeout: tuple[float, float]) -> Any:
         from bot.github.wire import Connection  # noqa: PLC0415 - loads requests
 
-        return cast("Any", Connection(self._session, origin=origin, timeout=timeout))
+        return cast("Any", Connection(self._session, origin=server, timeout=timeout))
 
 
 def connect(
@@ -297,11 +298,6 @@ def _cut(error: Exception) -> Cut:
 def _inner(error: BaseException) -> BaseException | None:
     candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
     return next((one for one in candidates if isinstance(one, BaseException) and one is not error), None)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _checked(url: str, name: str) -> str:

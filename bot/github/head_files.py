@@ -7,14 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol
 
+from bot.diff.model import is_binary
 from bot.github import limits
 from bot.github.blobs import Blob, BlobAnswer, Place, try_fetch_blob
 from bot.github.client import GitHubClient
 from bot.review.model import Pull
 from bot.review.ports import Stop
-
-_BINARY_SNIFF = 8_000
-"""git's own test: a NUL among the first bytes makes a file binary."""
 
 
 class Batch(Protocol):
@@ -31,7 +29,7 @@ class Batch(Protocol):
 
 def as_text(data: bytes) -> str | None:
     """The bytes of a file as text (utf-8, surrogateescape); None for a binary one."""
-    return None if b"\0" in data[:_BINARY_SNIFF] else data.decode("utf-8", "surrogateescape")
+    return None if is_binary(data) else data.decode("utf-8", "surrogateescape")
 
 
 class PullHeadFiles:

@@ -24,6 +24,12 @@ class PullName:
     server: str | None = None
 
 
+def origin(url: str) -> str:
+    """`https://host:port` of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def parse_pull_name(text: str) -> PullName:
     """`OWNER/REPO#N`, or the URL of the pull (any page of it, or its API URL, also on an Enterprise Server).
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch
+from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch, is_binary
 from bot.diff.parse import read_fragment, read_patch
 from bot.errors import DiffUnreadableError
 from bot.github.records import FileRecord
@@ -28,8 +28,6 @@ _STATUS = {
     "changed": FileStatus.MODIFIED,
     "unchanged": FileStatus.MODE_CHANGED,
 }
-_BINARY_SNIFF = 8_000
-"""git's own test: a NUL among the first bytes makes a file binary."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,7 +101,7 @@ def from_blobs(draft: Draft, index: int, old: bytes | None, new: bytes | None, *
     elif old == new:
         same = FileStatus.MODE_CHANGED if record.old_path is None else _STATUS.get(record.status, FileStatus.RENAMED)
         draft.take(index, bare(record, index, same))
-    elif any(b"\0" in (data or b"")[:_BINARY_SNIFF] for data in (old, new)):
+    elif any(is_binary(data or b"") for data in (old, new)):
         draft.take(index, replace(bare(record, index, status_of(record)), binary=True))
     else:
         hunks = compare(old or b"", new or b"")

@@ -17,6 +17,7 @@ from chaos_cases import HEALTHY, TOKEN, Case
 
 from bot.errors import SparkError
 from bot.model.endpoint import HttpOptions
+from bot.request import PullAsk, ReviewRequest
 from bot.review.events import Found, Lost, ReviewEvent, Started
 from bot.review.merge import same
 from bot.review.model import Finding, FindingStatus, Fingerprint, Review, Verdict
@@ -27,7 +28,7 @@ from bot.review.render.safe import Redactor
 from bot.sandbox import example
 from bot.sandbox.endpoint import EndpointServer
 from bot.sandbox.github import GitHubServer
-from bot.settings import PullAsk, ReviewRequest, read_settings
+from bot.settings import read_settings
 from bot.wiring import Shared, Waits
 
 MANY = "".join(f"def part_{number}(x):\n    return x == None\n\n\n" for number in range(6))
@@ -42,11 +43,11 @@ def hasty(stop: Stop, seconds: float) -> bool:
 
 
 WAITS = Waits(
-    endpoint=HttpOptions(connect_seconds=1.0, stall_seconds=0.3, reasoning_seconds=0.3),
+    endpoint=HttpOptions(connect_seconds=1.0, stall_seconds=0.6, reasoning_seconds=0.6),
     pause=hasty,
     github_seconds=1.0,
 )
-"""A stall is noticed after 0.3 s here instead of 10 s, GitHub's after 1 s instead of 30 s: the table takes a minute."""
+"""A stall is noticed after 0.6 s here instead of 10 s, GitHub's after 1 s instead of 30 s: the table takes a minute."""
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from bot.review.model import (
 )
 from bot.review.options import Options
 from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft, StreamEnd
+from bot.review.render import words
 from bot.review.render.comments import comment_body, entry, summary_body
 from bot.review.render.safe import Redactor
 from bot.review.tally import Tally
@@ -210,13 +211,14 @@ def _weakened(review: Review, published: Published) -> Review:
     if published.problem and published.moved_to is None:
         told = tuple(pair for pair in told if pair[1] != published.problem)
         missing = len(published.unposted) - len(told)
-        what = "The review" if published.url is None else f"{missing} line comments"
+        what = "The review" if published.url is None else words.count(missing, "line comment")
         failure = OutsideError(f"{what} could not be posted: {published.problem.rstrip('.')}", remedy="Run it again.")
         reasons.append(f"{failure.what}.")
     if told:
         causes = Counter(reason for _, reason in told)
         listed = "; ".join(f"{count} x {cause}" for cause, count in causes.items())
-        reasons.append(f"GitHub refused {len(told)} line comments, they are in the summary: {listed}.")
+        refused = words.count(len(told), "line comment")
+        reasons.append(f"GitHub refused {refused}, told in the summary instead: {listed}.")
     if not reasons:
         return review
     verdict = Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL

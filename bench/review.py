@@ -152,8 +152,8 @@ class Reviews:
 
     def one(self, files: int, effort: str) -> Run:
         """Review the next pull of this size and post the review."""
+        from bot.request import PullAsk, ReviewRequest  # noqa: PLC0415 - as above
         from bot.review.model import Effort  # noqa: PLC0415 - as above
-        from bot.settings import PullAsk, ReviewRequest  # noqa: PLC0415 - as above
 
         name = f"bench/files-{files}#{self._pulls[files].pop()}"
         request = ReviewRequest(ask=PullAsk(name=name, post=True), effort=Effort(effort))

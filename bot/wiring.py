@@ -33,13 +33,14 @@ from bot.model.budget import Budget
 from bot.model.client import SparkModel
 from bot.model.endpoint import Endpoint, HttpOptions, read_endpoint
 from bot.model.prices import PriceTable
+from bot.request import DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
 from bot.review.config import CONFIG_PATH, read_config
 from bot.review.events import ReviewEvent
 from bot.review.model import Pull, Review
 from bot.review.options import Options, Services
 from bot.review.ports import Analyzer, Listener, Model, Opened, Publisher, Source, Stop
 from bot.review.run import run_review
-from bot.settings import DiffAsk, PullAsk, RangeAsk, ReviewRequest, Settings, StagedAsk
+from bot.settings import Settings
 
 HEAD_IS_FRESH: Final = 2.0
 """Seconds after the pull was read in which its head is not asked for again before the review is posted."""
@@ -72,19 +73,12 @@ class ReviewJob:
     options: Options
     services: Services
     warm: Callable[[], None] | None
-    owner: Shared | None = None
-    """Set when the clients are this job's own, to be closed with it."""
 
     def run(self) -> Review:
         """Review, and post where that was asked for. Raises UserError or OutsideError when there can be no review."""
         if self.warm is not None:
             threading.Thread(target=self.warm, name="warm", daemon=True).start()
         return run_review(self.source, self.options, self.services)
-
-    def close(self) -> None:
-        """Close the clients, where they are this job's own."""
-        if self.owner is not None:
-            self.owner.close()
 
     def cancel(self) -> None:
         """Close every stream and end soon; from any thread."""
@@ -233,12 +227,6 @@ class Shared:
                     read_seconds=self._waits.github_seconds,
                 )
             return self._github
-
-
-def build_review(settings: Settings, request: ReviewRequest, listener: Listener | None = None) -> ReviewJob:
-    """One review with clients of its own, for a process that does one."""
-    shared = Shared(settings)
-    return replace(shared.job(request, listener), owner=shared)
 
 
 def _paid(model: SparkModel, limit: float | None) -> Callable[[float | None], Model]:

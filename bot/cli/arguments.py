@@ -10,18 +10,9 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from bot.errors import UserError
+from bot.request import Ask, DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
 from bot.review.model import Effort, Severity
-from bot.settings import (
-    VARIABLES,
-    Ask,
-    DiffAsk,
-    PullAsk,
-    RangeAsk,
-    ReviewRequest,
-    StagedAsk,
-    dollars,
-    seconds,
-)
+from bot.settings import VARIABLES, dollars, seconds
 
 FORMATS: Final = ("text", "json", "sarif", "markdown", "html")
 NEVER: Final = "never"

@@ -24,11 +24,12 @@ from bot import wiring
 from bot.cli import output
 from bot.cli.html import review_html
 from bot.cli.terminal import TerminalListener
+from bot.request import PullAsk, ReviewRequest
 from bot.review.model import Effort, Review
 from bot.sandbox import example
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer
 from bot.sandbox.github import GitHubOptions, GitHubServer
-from bot.settings import PullAsk, ReviewRequest, read_settings
+from bot.settings import read_settings
 
 TOKEN: Final = "demo-token"  # noqa: S105 - the stand-in's own
 PRICES: Final = "codex-spark-preview=0.35/0.75"

@@ -19,12 +19,13 @@ from bot import wiring
 from bot.cli import output
 from bot.cli.arguments import review_request
 from bot.errors import UserError
+from bot.request import RangeAsk, ReviewRequest
 from bot.review.events import ReviewEvent
 from bot.review.model import Review, Verdict
 from bot.review.render.json import review_json
 from bot.review.render.markdown import review_markdown
 from bot.review.render.sarif import review_sarif
-from bot.settings import RangeAsk, ReviewRequest, read_settings
+from bot.settings import read_settings
 
 GATE_FAILED: Final = 1
 

@@ -99,7 +99,6 @@ class SkipReason(StrEnum):
     TOO_LARGE = "too large"
     UNREADABLE = "its diff could not be read"
     NO_PATCH = "no diff available"
-    NO_MODEL = "no model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ import pytest
 from bot.cli import VERBS, configure
 from bot.cli.arguments import Parser, review_request
 from bot.errors import UserError
+from bot.request import DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
 from bot.review.model import Effort, Severity
-from bot.settings import VARIABLES, DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
+from bot.settings import VARIABLES
 
 
 def parser(verb="review"):

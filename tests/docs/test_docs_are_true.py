@@ -226,7 +226,7 @@ def test_every_room_and_no_other_is_in_the_design(read: Read, section: Section) 
 def test_rooms_import_what_the_design_says_and_no_more(read: Read, section: Section) -> None:
     table = rows(section(read("docs/design.md"), "## Rooms, top floor first"))
     told = {Path(row[0].strip("`").rstrip("/")).stem: row[2] for row in table}
-    adapters = {"sandbox", "github", "git", "model", "analyzers", "settings"}
+    adapters = {"sandbox", "github", "git", "model", "analyzers", "settings", "request"}
 
     def allowed(room: str) -> set[str]:
         words = told[room]

@@ -191,7 +191,7 @@ def test_analyzers_alone_are_named_as_such(empty_review: MakeReview, redactor: R
         usage=Usage(),
         notices=("No model: SPARK_API_KEY is not set; analyzers reviewed alone.",),
         coverage=Coverage(
-            hunks=0, reviewed=0, holes=(), skipped=(Skip(path="src/shop/cart.py", reason=SkipReason.NO_MODEL),)
+            hunks=0, reviewed=0, holes=(), skipped=(Skip(path="src/shop/cart.py", reason=SkipReason.BINARY),)
         ),
     )
     body = summary_body(review, redactor=redactor, run="r")

@@ -118,10 +118,11 @@ class _Run:
         looks = passes(self._effort)
         book = CoverageBook(plan, looks)
         with self._crew as crew:
+            # The streams first: everything else has the time they take.
+            self._start_streams(plan, looks, book)
             known = crew.look_up(self._publisher.known) if self._publisher else None
             # What is not reviewed (generated, vendored, ignored) is not analyzed either.
             self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
-            self._start_streams(plan, looks, book)
             self._listen(book)
             return self._finish(diff_at, book, known)
 

@@ -54,11 +54,10 @@ def _counts(finding: Finding, *, fail_on: Severity, min_votes: int) -> bool:
 
 def _shortfall(coverage: Coverage, *, model_used: bool, shortfalls: Sequence[str]) -> str:
     """Everything that fell short, or the empty string."""
-    if not model_used:
-        return "; ".join(("no model was used, only analyzers", *shortfalls))
-    parts = [part for part in (_holes(coverage), _gaps(coverage), coverage.difference) if part]
+    seen = _holes(coverage) if model_used else "no model was used, only analyzers"
+    parts = [part for part in (seen, _gaps(coverage), coverage.difference) if part]
     missed = coverage.hunks - coverage.reviewed
-    if missed > 0 and not coverage.holes:
+    if model_used and missed > 0 and not coverage.holes:
         parts.append(f"{missed} of {_count(coverage.hunks, 'hunk')} were not reviewed")
     return "; ".join((*parts, *shortfalls))
 

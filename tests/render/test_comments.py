@@ -145,7 +145,7 @@ def test_the_summary_says_everything_that_is_not_on_a_line(a_review: MakeReview,
     body = summary_body(a_review(), redactor=redactor, run="run-1")
     assert body.startswith("**6 findings: 1 critical, 2 high, 2 medium, 1 low** by `codex-spark-preview`")
     assert "Fail: 1 critical and 2 high findings; the gate is at high" in body
-    assert "3 of 4 hunks reviewed; 4 files skipped." in body
+    assert "3 of 4 hunks reviewed; 3 files skipped; 1 file not reviewed in full." in body
     assert "`web/app.js:6` · Unused default export" in body
     assert "`src/shop/cart.py R99#zzz` · No test covers a discount of 1" in body
     assert "`src/shop/cart.py, lines 42-46`: the stream was cut" in body
@@ -204,6 +204,12 @@ def test_everything_skipped_is_not_called_reviewed(empty_review: MakeReview, red
     skipped = (Skip(path="package-lock.json", reason=SkipReason.LOCK),)
     review = empty_review(coverage=Coverage(hunks=0, reviewed=0, holes=(), skipped=skipped))
     assert "Nothing was left to review; 1 file skipped." in summary_body(review, redactor=redactor, run="r")
+
+
+def test_what_could_not_be_read_is_not_called_skipped(empty_review: MakeReview, redactor: Redactor) -> None:
+    gap = Skip(path="a.py", reason=SkipReason.UNREADABLE)
+    review = empty_review(coverage=Coverage(hunks=0, reviewed=0, holes=(), skipped=(gap,)))
+    assert "Nothing could be reviewed; 1 file not reviewed in full." in summary_body(review, redactor=redactor, run="r")
 
 
 def test_a_difference_in_the_count_is_told(a_review: MakeReview, redactor: Redactor) -> None:

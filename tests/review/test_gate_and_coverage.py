@@ -168,6 +168,16 @@ def test_a_model_that_is_unsure_does_not_take_a_tools_finding_from_the_gate(find
     assert gate(doubted, min_votes=2)[0] is Verdict.FAIL
 
 
+def test_without_a_model_what_could_not_be_read_is_named_all_the_same():
+    gap = Skip(path="a.py", reason=SkipReason.UNREADABLE)
+    coverage = Coverage(hunks=0, reviewed=0, holes=(), skipped=(gap,), difference="partly reviewed: ...")
+    assert gate(coverage=coverage, model_used=False) == (
+        Verdict.NEUTRAL,
+        "no model was used, only analyzers; 1 file was not reviewed: a.py (its diff could not be read); "
+        "partly reviewed: ...",
+    )
+
+
 def test_a_green_verdict_says_what_it_rests_on(finding_of):
     assert gate() == (Verdict.PASS, "all 40 hunks were reviewed, no findings")
     assert gate(finding_of(severity=Severity.LOW))[1] == "all 40 hunks were reviewed, no finding of high or above"

@@ -87,9 +87,13 @@ def verdict(review: Review) -> str:
 def coverage(review: Review) -> str:
     """What was looked at, in one sentence that is also true when nothing was."""
     book = review.coverage
-    skipped = f"; {count(len(book.skipped), 'file')} skipped" if book.skipped else ""
+    gaps = sum(skip.is_gap for skip in book.skipped)
+    chosen = len(book.skipped) - gaps
+    skipped = f"; {count(chosen, 'file')} skipped" if chosen else ""
+    skipped += f"; {count(gaps, 'file')} not reviewed in full" if gaps else ""
     if not book.hunks:
-        return f"Nothing was left to review{skipped}." if book.skipped else "The change has no lines to review."
+        what = "Nothing could be reviewed" if gaps else "Nothing was left to review"
+        return f"{what}{skipped}." if book.skipped else "The change has no lines to review."
     if review.model is None and not book.reviewed:
         files = len({hole.hunk.file for hole in book.holes})
         return f"No model looked at the {count(book.hunks, 'hunk')} in {count(files, 'file')}{skipped}."

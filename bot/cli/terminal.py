@@ -18,9 +18,10 @@ from bot.cli.blocks import STYLES, Blocks
 from bot.diff.model import Patch
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
 from bot.review.merge import same
-from bot.review.model import Change, Finding, Fingerprint, Review, Severity, Skip, Verdict
+from bot.review.model import Change, Finding, Fingerprint, Review, Severity, Verdict
 from bot.review.render import words
 from bot.review.render.safe import Redactor
+from bot.review.scope import Skip
 
 _VERDICTS = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.NEUTRAL: "bold yellow"}
 _PATHS = 6

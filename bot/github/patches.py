@@ -14,7 +14,7 @@ from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch, is
 from bot.diff.parse import read_fragment, read_patch
 from bot.errors import DiffUnreadableError
 from bot.github.records import FileRecord
-from bot.review.model import Skip, SkipReason
+from bot.review.scope import Skip, SkipReason
 
 Compare = Callable[[bytes, bytes], str]
 """Two blobs to the hunks between them; empty when they are equal or binary."""

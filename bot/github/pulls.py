@@ -20,8 +20,9 @@ from bot.github.fallback import diff_is_allowed, fetch_diff, fill
 from bot.github.head_files import PullHeadFiles, as_text
 from bot.github.patches import Compare, from_records
 from bot.github.records import FileRecord, PullRecord, read_files, read_pull
-from bot.review.model import Change, CommitSha, Pull, RepoName, Skip, SkipReason
+from bot.review.model import Change, CommitSha, Pull, RepoName
 from bot.review.ports import HeadFiles, Opened, Stop
+from bot.review.scope import Skip, SkipReason
 
 BASE_FILES = (".github/spark.yml", ".gitattributes")
 """What is read from the base: a pull must not change the rules it is reviewed by."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.diff.model import HunkKey
-from bot.review.model import Change, Chunk, Coverage, Hole, PassName, Plan
+from bot.review.model import Change
+from bot.review.scope import Chunk, Coverage, Hole, PassName, Plan
 
 _NEVER_ANSWERED = "it was never answered"
 

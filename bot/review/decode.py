@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.diff.mend import join_lines, replacement_lines
-from bot.review.model import Category, Chunk, PassName, RawFinding, Severity
+from bot.review.model import Category, RawFinding, Severity
 from bot.review.scan import Object, ObjectScanner
+from bot.review.scope import Chunk, PassName
 
 BODY_CAP = 4_000
 TITLE_CAP = 120

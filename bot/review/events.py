@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.review.model import Change, Dropped, Finding, Misplaced, Plan, Review
+from bot.review.model import Change, Dropped, Finding, Misplaced, Review
+from bot.review.scope import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from bot.review.known_files import (
     VENDORED_PATH,
     is_marker,
 )
-from bot.review.model import Skip, SkipReason
+from bot.review.scope import Skip, SkipReason
 
 LONG_LINE = 1_000
 """Characters, runs of white space counted as one, from which a line is no longer written by hand."""

@@ -12,22 +12,13 @@ from dataclasses import replace
 from bot.errors import OutsideError, SparkError
 from bot.review.config import RepoConfig
 from bot.review.gate import decide
-from bot.review.model import (
-    Coverage,
-    Effort,
-    Finding,
-    FindingStatus,
-    Fingerprint,
-    Review,
-    Severity,
-    Timing,
-    Verdict,
-)
+from bot.review.model import Effort, Finding, FindingStatus, Fingerprint, Review, Severity, Timing, Verdict
 from bot.review.options import Options
 from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft, StreamEnd
 from bot.review.render import words
 from bot.review.render.comments import comment_body, entry, summary_body
 from bot.review.render.safe import Redactor
+from bot.review.scope import Coverage
 from bot.review.tally import Tally
 
 _OUTAGES = frozenset(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.review.model import Coverage, Finding, FindingStatus, Misplaced, Severity, Verdict
+from bot.review.model import Finding, FindingStatus, Misplaced, Severity, Verdict
+from bot.review.scope import Coverage
 
 _COUNTED = frozenset({FindingStatus.POSTED, FindingStatus.KNOWN, FindingStatus.OVER_LIMIT})
 """A finding over the limit of comments is told in the summary, so it stands; a dismissed one was judged by a person."""

@@ -9,7 +9,8 @@ import re
 from dataclasses import replace
 
 from bot.review.fingerprint import family
-from bot.review.model import Finding, PassName, Votes
+from bot.review.model import Finding, Votes
+from bot.review.scope import PassName
 
 _UNRELATED = 0.15
 """Below this share of common words, two texts are about different things."""

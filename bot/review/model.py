@@ -1,4 +1,4 @@
-"""The words of a review as values: pull, change, chunk, finding, coverage, usage, timing, review.
+"""The words of a review as values: pull, change, finding, usage, timing, review; what of a change is seen is in `scope`.
 
 Nothing here decides or does anything; the steps beside this module do. The JSON shape of a review (`docs/reference.md`)
 is made from these values in `render/json.py` and nowhere else.
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
-from bot.diff.model import Anchor, HunkKey, Patch, Side
+from bot.diff.model import Anchor, Patch, Side
 from bot.errors import SparkError
+from bot.review.scope import Coverage, PassName, Skip
 
 RepoName = NewType("RepoName", str)
 """`owner/name`."""
@@ -20,8 +21,6 @@ CommitSha = NewType("CommitSha", str)
 """A full 40-digit commit id; for the index it is the empty string."""
 Fingerprint = NewType("Fingerprint", str)
 """Identity of a finding by content: path, kind, the anchored text. Never line numbers, never the model's words."""
-PassName = NewType("PassName", str)
-"""One look at every hunk, such as `review`; `effort deep` makes several."""
 
 
 class Severity(StrEnum):
@@ -82,37 +81,6 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     NEUTRAL = "neutral"
-
-
-class SkipReason(StrEnum):
-    """Why a file, or a part of it, was not reviewed. The text is what users read."""
-
-    GENERATED = "generated"
-    LOCK = "lock file"
-    VENDORED = "vendored"
-    MINIFIED = "minified"
-    IGNORED = "ignored by the configuration"
-    NOT_INCLUDED = "not included by the configuration"
-    BINARY = "binary"
-    SUBMODULE = "submodule"
-    NO_TEXT_CHANGE = "no changed lines"
-    TOO_LARGE = "too large"
-    UNREADABLE = "its diff could not be read"
-    NO_PATCH = "no diff available"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
-    """A file that is not reviewed, named with its reason."""
-
-    path: str
-    reason: SkipReason
-    detail: str = ""
-
-    @property
-    def is_gap(self) -> bool:
-        """Whether this is a shortfall of ours (the review is then only partial), not a choice or an empty change."""
-        return self.reason in {SkipReason.TOO_LARGE, SkipReason.UNREADABLE, SkipReason.NO_PATCH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,64 +225,6 @@ class Dropped:
     reason: str
     """`refuted` or `duplicate`."""
     why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A part of the change that goes to the model in one call. Never clipped."""
-
-    id: int
-    hunks: tuple[HunkKey, ...]
-    text: str
-    """The hunks with tags, headers, scopes and imports, ready for the prompt."""
-    tokens: int
-    """Estimated tokens of `text`."""
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How the whole change is covered: every hunk is in a chunk, or its file is in `skipped`.
-
-    A hunk that is larger than a chunk may be is in several, each showing a part of its lines; it counts as reviewed when
-    all of them were seen.
-    """
-
-    chunks: tuple[Chunk, ...]
-    skipped: tuple[Skip, ...]
-
-    @property
-    def hunks(self) -> frozenset[HunkKey]:
-        """Every hunk that is to be reviewed."""
-        return frozenset(key for chunk in self.chunks for key in chunk.hunks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
-    """A hunk that a pass did not see whole, and why."""
-
-    hunk: HunkKey
-    pass_name: PassName
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """Hunk x pass: what was seen whole by the model, what was not and why."""
-
-    hunks: int
-    """Hunks that were to be reviewed."""
-    reviewed: int
-    """Hunks that every pass saw whole."""
-    holes: tuple[Hole, ...]
-    skipped: tuple[Skip, ...]
-    difference: str = ""
-    """How our count differs from git's or GitHub's, in words; empty when they agree."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing fell short: a deliberate skip is no shortfall, a hole, a gap or a difference is."""
-        return not self.holes and not self.difference and not any(skip.is_gap for skip in self.skipped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bot.diff.anchors import Unresolved, resolve
 from bot.diff.model import Anchor, FilePatch, Patch, Side
 from bot.review.fingerprint import fingerprint
-from bot.review.model import Chunk, Finding, Misplaced, RawFinding, Votes
+from bot.review.model import Finding, Misplaced, RawFinding, Votes
+from bot.review.scope import Chunk
 from bot.review.shown import visible
 
 LEFT_SUGGESTION = "The suggestion was taken out: removed lines cannot be replaced."

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from bot.diff.anchors import LONG_LINE, show, tag
 from bot.diff.model import FilePatch, FileStatus, Hunk, HunkKey, Line, LineKind
 from bot.diff.syntax import language, surroundings
-from bot.review.model import Change, Chunk, Plan, Skip, SkipReason
+from bot.review.model import Change
+from bot.review.scope import Chunk, Plan, Skip, SkipReason
 from bot.review.shown import tokens, visible
 
 OVERLAP = 6

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from bot.diff.anchors import tag
 from bot.diff.model import Hunk, Side
 from bot.review.config import RepoConfig, glob_spec
-from bot.review.model import Change, Chunk, Effort, Finding, PassName
+from bot.review.model import Change, Effort, Finding
 from bot.review.ports import CallKind, Prompt
 from bot.review.prompt_text import CHECK_SYSTEM, LENSES, REPAIR_SYSTEM, REVIEW_SYSTEM
+from bot.review.scope import Chunk, PassName
 from bot.review.shown import BOUNDARY, tokens, visible, visible_lines
 
 CR = "\r"

@@ -20,18 +20,7 @@ from bot.review.crew import Crew
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
 from bot.review.findings import Board, from_analyzer
-from bot.review.model import (
-    Change,
-    Chunk,
-    Dropped,
-    Finding,
-    Fingerprint,
-    Misplaced,
-    PassName,
-    Plan,
-    Review,
-    Timing,
-)
+from bot.review.model import Change, Dropped, Finding, Fingerprint, Misplaced, Review, Timing
 from bot.review.options import Options, Services
 from bot.review.place import place
 from bot.review.plan import PlanBudget, make_plan
@@ -43,6 +32,7 @@ from bot.review.ports import (
     Source,
 )
 from bot.review.prompt import passes, review_prompt
+from bot.review.scope import Chunk, PassName, Plan
 from bot.review.streams import Gauge, Heard, Retried, StreamDone, run_stream
 from bot.review.tally import Tally
 from bot.review.trial import Court, Tried

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bot.review.decode import Decoder
-from bot.review.model import Chunk, PassName, RawFinding
+from bot.review.model import RawFinding
 from bot.review.ports import CallReport, Model, Prompt, Stop, StreamEnd
+from bot.review.scope import Chunk, PassName
 
 TRIES = 2
 """A stream is tried once more after a failure that may pass."""

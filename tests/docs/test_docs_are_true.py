@@ -17,8 +17,9 @@ from yaml import safe_load
 from bot import cli, errors
 from bot.cli.arguments import Parser
 from bot.review.config import RepoConfig, Role, Trigger, read_config
-from bot.review.model import Category, Effort, FindingStatus, Severity, SkipReason, Verdict
+from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import StreamEnd
+from bot.review.scope import SkipReason
 from bot.settings import KEY_VARIABLES, VARIABLES, Settings, read_settings
 
 Read = Callable[[str], str]

@@ -8,7 +8,7 @@ from bot.diff.model import BadSection, FileStatus
 from bot.github import limits
 from bot.github.patches import from_blobs, from_diff, from_records
 from bot.github.records import FileRecord
-from bot.review.model import SkipReason
+from bot.review.scope import SkipReason
 from bot.sandbox.github import Beyond, Fault, Limits
 
 EDIT = {10: "ten = 'changed'", 40: "forty = 'changed'"}

@@ -15,9 +15,10 @@ import pytest
 from bot.diff.parse import read_patch
 from bot.model.endpoint import Api
 from bot.review.config import RepoConfig
-from bot.review.model import Change, Effort, PassName
+from bot.review.model import Change, Effort
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.prompt import review_prompt
+from bot.review.scope import PassName
 from bot.review.streams import Gauge, Heard, Retried, StreamDone, run_stream
 from bot.sandbox.endpoint.shown import read_shown
 

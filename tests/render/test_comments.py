@@ -8,20 +8,7 @@ import pytest
 
 from bot.diff.edit import splice
 from bot.diff.model import Anchor, HunkKey, Side
-from bot.review.model import (
-    Coverage,
-    Finding,
-    FindingStatus,
-    Fingerprint,
-    Hole,
-    PassName,
-    Review,
-    Severity,
-    Skip,
-    SkipReason,
-    Timing,
-    Usage,
-)
+from bot.review.model import Finding, FindingStatus, Fingerprint, Review, Severity, Timing, Usage
 from bot.review.render.comments import (
     comment_body,
     entry,
@@ -32,6 +19,7 @@ from bot.review.render.comments import (
 )
 from bot.review.render.markers import ReviewMarker, finding_marker
 from bot.review.render.safe import Redactor
+from bot.review.scope import Coverage, Hole, PassName, Skip, SkipReason
 
 LIMIT = 65_536
 Make = Callable[..., Finding]

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from bot.cli.highlight import colour, lexer_for
 from bot.cli.html import review_html
 from bot.diff.parse import read_patch
-from bot.review.model import Change, Coverage, Finding, Review, Skip, SkipReason, Usage
+from bot.review.model import Change, Finding, Review, Usage
+from bot.review.scope import Coverage, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
 VOID = {"meta", "link", "br", "hr", "img", "col", "input"}

@@ -8,8 +8,9 @@ import jsonschema_rs
 import pytest
 
 from bot.diff.model import Patch
-from bot.review.model import Change, Coverage, Review, Skip, SkipReason, Usage
+from bot.review.model import Change, Review, Usage
 from bot.review.render.json import review_json
+from bot.review.scope import Coverage, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "review.schema.json").read_text("utf-8"))

@@ -8,11 +8,12 @@ from markdown_it import MarkdownIt
 
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.diff.parse import read_patch
-from bot.review.model import Coverage, Finding, FindingStatus, Review, Skip, SkipReason
+from bot.review.model import Finding, FindingStatus, Review
 from bot.review.render import words
 from bot.review.render.frame import frame, suggestion_diff
 from bot.review.render.markdown import review_markdown
 from bot.review.render.safe import Redactor
+from bot.review.scope import Coverage, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
 

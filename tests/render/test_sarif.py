@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from bot.diff.edit import splice
 from bot.diff.model import Anchor, Side
 from bot.diff.parse import read_patch
-from bot.review.model import Category, Change, Coverage, Finding, Review, Severity
+from bot.review.model import Category, Change, Finding, Review, Severity
 from bot.review.render.sarif import review_sarif, uri
+from bot.review.scope import Coverage
 
 MakeReview = Callable[..., Review]
 Make = Callable[..., Finding]

@@ -14,19 +14,8 @@ from rich.console import Console
 from bot.cli.terminal import CHANGED, TerminalListener, show_review
 from bot.diff.model import HunkKey
 from bot.review.events import Finished, Found, Lost, Note, Progress, Started
-from bot.review.model import (
-    Chunk,
-    Coverage,
-    Dropped,
-    Finding,
-    Fingerprint,
-    Plan,
-    Review,
-    Severity,
-    Skip,
-    SkipReason,
-    Usage,
-)
+from bot.review.model import Dropped, Finding, Fingerprint, Review, Severity, Usage
+from bot.review.scope import Chunk, Coverage, Plan, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")

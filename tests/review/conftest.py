@@ -10,7 +10,8 @@ import pytest
 from bot.diff.anchors import tag
 from bot.diff.model import Anchor, HunkKey, Line, Patch, Side
 from bot.diff.parse import read_patch
-from bot.review.model import Category, Change, Chunk, Finding, Fingerprint, PassName, Severity, Votes
+from bot.review.model import Category, Change, Finding, Fingerprint, Severity, Votes
+from bot.review.scope import Chunk, PassName
 
 ONE_VOTE = Votes(in_favour=1, of=1)
 

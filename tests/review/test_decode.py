@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bot.diff.edit import Proven, prove
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.review.decode import CheckVerdict, Decoder, read_check, read_repair
-from bot.review.model import Category, Chunk, PassName, Severity
+from bot.review.model import Category, Severity
+from bot.review.scope import Chunk, PassName
 
 CHUNK = Chunk(id=3, hunks=(), text="", tokens=0, paths=())
 

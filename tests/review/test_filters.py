@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.diff.model import BadSection, FilePatch, FileStatus, Hunk, HunkKey, Line, LineKind, Patch
 from bot.review.config import RepoConfig
 from bot.review.filters import sort_out
-from bot.review.model import SkipReason
+from bot.review.scope import SkipReason
 
 
 def with_line(index, path, text="x = 1", *, number=40, **more):

@@ -9,23 +9,8 @@ import pytest
 from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch
 from bot.review.coverage import CoverageBook, difference
 from bot.review.gate import decide
-from bot.review.model import (
-    Category,
-    Change,
-    Chunk,
-    Coverage,
-    FindingStatus,
-    Hole,
-    Misplaced,
-    PassName,
-    Plan,
-    Severity,
-    Skip,
-    SkipReason,
-    Totals,
-    Verdict,
-    Votes,
-)
+from bot.review.model import Category, Change, FindingStatus, Misplaced, Severity, Totals, Verdict, Votes
+from bot.review.scope import Chunk, Coverage, Hole, PassName, Plan, Skip, SkipReason
 
 ONE, TWO, THREE = HunkKey(0, 0), HunkKey(0, 1), HunkKey(1, 0)
 REVIEW, SECURITY = PassName("review"), PassName("security")

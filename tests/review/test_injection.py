@@ -18,10 +18,11 @@ from bot.review.coverage import CoverageBook
 from bot.review.decode import Decoder
 from bot.review.filters import sort_out
 from bot.review.gate import decide
-from bot.review.model import Effort, Finding, Misplaced, PassName, Severity, Verdict
+from bot.review.model import Effort, Finding, Misplaced, Severity, Verdict
 from bot.review.place import place
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.prompt import review_prompt
+from bot.review.scope import PassName
 
 REVIEW = PassName("review")
 VICTIM = "def pay(amount):\n    transfer(amount * 2)\n"

@@ -7,8 +7,9 @@ import pytest
 from bot.diff.anchors import anchor_lines
 from bot.diff.model import FilePatch, FileStatus, Patch, Side
 from bot.review.fingerprint import fingerprint
-from bot.review.model import Category, Finding, Misplaced, PassName, RawFinding, Severity
+from bot.review.model import Category, Finding, Misplaced, RawFinding, Severity
 from bot.review.place import HIDDEN_SUGGESTION, LEFT_SUGGESTION, place
+from bot.review.scope import PassName
 
 OLD = "a\nb = 1\nc\n"
 NEW = "a\nb = 2\nc\n"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from bot.diff.anchors import tag
 from bot.diff.model import Patch
-from bot.review.model import Change, Skip, SkipReason
+from bot.review.model import Change
 from bot.review.plan import LINE_CAP, OVERLAP, PlanBudget, make_plan
+from bot.review.scope import Skip, SkipReason
 from bot.review.shown import tokens
 
 WORDS = "def total(items): # sums"

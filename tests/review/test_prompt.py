@@ -15,11 +15,12 @@ from bot.diff.model import Patch, Side
 from bot.diff.parse import read_patch
 from bot.review.config import RepoConfig
 from bot.review.decode import Decoder, read_check, read_repair
-from bot.review.model import Change, Chunk, Effort, Finding, PassName
+from bot.review.model import Change, Effort, Finding
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import CallKind
 from bot.review.prompt import REASONING_TOKENS, check_prompt, passes, repair_prompt, review_prompt
 from bot.review.prompt_text import CHECK_SYSTEM, LENSES, REPAIR_SYSTEM, REVIEW_SYSTEM
+from bot.review.scope import Chunk, PassName
 from bot.review.shown import tokens, visible, visible_lines
 
 REVIEW = PassName("review")

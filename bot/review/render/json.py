@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.diff.model import Anchor, printable
-from bot.review.model import Dropped, Finding, Hole, Misplaced, Pull, Review, Skip
+from bot.review.model import Dropped, Finding, Misplaced, Pull, Review
 from bot.review.render.safe import Redactor
+from bot.review.scope import Hole, Skip
 
 SCHEMA = 1
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.diff.model import Anchor, HunkKey, Patch, Side
-from bot.review.model import Coverage, Finding, FindingStatus, Misplaced, Review, Severity, Skip, Timing, Usage
+from bot.review.model import Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
+from bot.review.scope import Coverage, Skip
 
 _FATES = {
     FindingStatus.KNOWN: "already known from an earlier review",

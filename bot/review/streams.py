@@ -19,6 +19,8 @@ TRIES = 2
 """A stream is tried once more after a failure that may pass."""
 MORE_ROOM = 4
 """So many times the output tokens has a second try whose first one hit its length limit."""
+MOST_ROOM = 16_000
+"""But no more than these: a model that repeats itself fills whatever it gets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,8 @@ def run_stream(
         if not hole or attempt == TRIES or not _may_pass(report) or stop.left() <= 0:
             break
         if report.end is StreamEnd.LENGTH:
-            prompt = replace(prompt, max_output_tokens=MORE_ROOM * prompt.max_output_tokens)
+            room = min(MORE_ROOM * prompt.max_output_tokens, MOST_ROOM)
+            prompt = replace(prompt, max_output_tokens=room)
         tell(Retried(chunk=chunk, pass_name=pass_name, report=report))
     tell(StreamDone(chunk=chunk, pass_name=pass_name, reports=tuple(reports), hole=hole, garbled=garbled))
 

@@ -67,7 +67,7 @@ class Case:
     @property
     def is_run_again(self) -> bool:
         """Whether a second run, without the fault, has something to show: the first may have posted a part."""
-        return self.side == POSTING or not (self.heals or self.side == READING)
+        return self.side == POSTING or self.is_calm or ("in the middle" in self.fault and not self.heals)
 
     def options(self) -> EndpointOptions:
         """The endpoint of the case."""

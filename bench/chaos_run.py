@@ -28,6 +28,7 @@ from bot.review.render.safe import Redactor
 from bot.sandbox import example
 from bot.sandbox.endpoint import EndpointServer
 from bot.sandbox.github import GitHubServer
+from bot.sandbox.github.repo import Repo
 from bot.settings import read_settings
 from bot.wiring import Shared, Waits
 
@@ -129,18 +130,13 @@ class Stage:
 
     def __init__(self, case: Case, stack: ExitStack) -> None:
         self.case = case
-        self.github = stack.enter_context(_usual() if case.github is None else GitHubServer(case.github))
+        if case.github is None and not (case.long or case.moves):
+            self.github, self.repo = stack.enter_context(_usual())
+        else:
+            self.github = stack.enter_context(GitHubServer(case.github))
+            self.repo = _library(self.github, long=case.long)
         self.endpoint = stack.enter_context(EndpointServer(case.options()))
         self.healthy = stack.enter_context(EndpointServer(HEALTHY()))
-        world = self.github.world
-        world.user(example.REVIEWER, TOKEN, bot=True)
-        self.repo = world.create_repo(example.REPO)
-        self.repo.permission(example.AUTHOR, "write")
-        self.repo.permission(example.REVIEWER, "write")
-        more = {".github/spark.yml": "review:\n  max_comments: 100\n"} if case.long else {}
-        self.repo.commit("main", {**example.BEFORE, **more}, "Books and loans", example.AUTHOR)
-        added = {f"shelf/part_{number}.py": MANY for number in range(3)} if case.long else {}
-        self.repo.commit(example.BRANCH, {**example.AFTER, **added}, example.TITLE, example.AUTHOR)
         self.pull = self.repo.open_pull(example.TITLE, example.BODY, head=example.BRANCH, author=example.AUTHOR)
         self._seen_before, self._struck_before = len(self.github.requests), len(self.github.faults.struck)
         for fault in case.faults:
@@ -198,20 +194,35 @@ class Stage:
         self.repo.commit(example.BRANCH, {"shelf/later.py": "LATER = 1\n"}, "One more", example.AUTHOR)
 
 
+def _library(github: GitHubServer, *, long: bool) -> Repo:
+    """The demo's repository with its branch; `long` has more findings than one POST bears."""
+    github.world.user(example.REVIEWER, TOKEN, bot=True)
+    repo = github.world.create_repo(example.REPO)
+    repo.permission(example.AUTHOR, "write")
+    repo.permission(example.REVIEWER, "write")
+    more = {".github/spark.yml": "review:\n  max_comments: 100\n"} if long else {}
+    repo.commit("main", {**example.BEFORE, **more}, "Books and loans", example.AUTHOR)
+    added = {f"shelf/part_{number}.py": MANY for number in range(3)} if long else {}
+    repo.commit(example.BRANCH, {**example.AFTER, **added}, example.TITLE, example.AUTHOR)
+    return repo
+
+
 @cache
-def _shared() -> GitHubServer:
+def _shared() -> tuple[GitHubServer, Repo]:
     server = GitHubServer().start()
     atexit.register(server.stop)
-    return server
+    return server, _library(server, long=False)
 
 
 @contextmanager
-def _usual() -> Iterator[GitHubServer]:
-    """The stand-in that cases share, as if it were new: to start one takes as long as a review."""
-    server = _shared()
-    yield server
+def _usual() -> Iterator[tuple[GitHubServer, Repo]]:
+    """The stand-in that most cases share: to make one takes as long as a review. It forgets every pull in the end."""
+    server, repo = _shared()
+    yield server, repo
     server.faults.clear()
-    server.world.delete_repo(example.REPO)
+    with server.world.lock:
+        for records in (repo.pulls, repo.reviews, repo.threads, repo.comments, repo.issue_comments):
+            records.clear()
 
 
 @contextmanager

@@ -115,18 +115,18 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckAnswer:
-    """A check's answer. UNSURE when it could not be read: a broken answer neither upholds nor drops a finding."""
+    """A check's answer."""
 
     verdict: CheckVerdict
     why: str
 
 
-def read_check(text: str) -> CheckAnswer:
-    """A check's whole answer; the last verdict in it counts."""
+def read_check(text: str) -> CheckAnswer | None:
+    """A check's whole answer; the last verdict in it counts. None when there is none: that neither upholds nor drops."""
     scanner = ObjectScanner(lambda value: "verdict" in value)
     objects = scanner.feed(text) + scanner.finish()
     if not objects:
-        return CheckAnswer(verdict=CheckVerdict.UNSURE, why="the check's answer could not be read")
+        return None
     said = objects[-1]
     verdict = _VERDICTS.get(_word(said["verdict"]), CheckVerdict.UNSURE)
     why = _text(said, "analysis", "why", "reason", "explanation")

@@ -12,7 +12,18 @@ from dataclasses import replace
 from bot.errors import OutsideError, SparkError
 from bot.review.config import RepoConfig
 from bot.review.gate import decide
-from bot.review.model import Effort, Finding, FindingStatus, Fingerprint, Review, Severity, Timing, Verdict
+from bot.review.model import (
+    Dropped,
+    Effort,
+    Finding,
+    FindingStatus,
+    Fingerprint,
+    Misplaced,
+    Review,
+    Severity,
+    Timing,
+    Verdict,
+)
 from bot.review.options import Options
 from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft, StreamEnd
 from bot.review.render import words
@@ -73,8 +84,8 @@ def assemble(
         verdict=verdict,
         reason=reason,
         findings=kept,
-        misplaced=tuple(tally.misplaced),
-        dropped=tuple(tally.dropped),
+        misplaced=tuple(sorted(tally.misplaced, key=_misplaced_order)),
+        dropped=tuple(sorted(tally.dropped, key=_dropped_order)),
         coverage=coverage,
         usage=tally.usage,
         timing=timing,
@@ -84,6 +95,15 @@ def assemble(
         notices=tuple(tally.notices),
         failure=_outage(tally.ends, coverage),
     )
+
+
+def _misplaced_order(lost: Misplaced) -> tuple[int, str, str, str]:
+    return (-lost.severity.rank, lost.path, lost.claimed, lost.title)
+
+
+def _dropped_order(dropped: Dropped) -> tuple[int, int, int, str, str]:
+    anchor = dropped.finding.anchor
+    return (anchor.hunk.file, anchor.hunk.hunk, anchor.start_line, dropped.finding.title, dropped.why)
 
 
 def _outage(ends: Sequence[StreamEnd], coverage: Coverage) -> OutsideError | None:

@@ -74,11 +74,10 @@ def run_stream(
         reports.append(report)
         garbled += hearing.decoder.garbled
         hole = _hole(report, understood=hearing.decoder.understood)
-        if not hole or attempt == TRIES or not _may_pass(report) or stop.left() <= 0:
+        again = second_try(prompt, report, stop)
+        if not hole or attempt == TRIES or again is None:
             break
-        if report.end is StreamEnd.LENGTH:
-            room = min(MORE_ROOM * prompt.max_output_tokens, MOST_ROOM)
-            prompt = replace(prompt, max_output_tokens=room)
+        prompt = again
         tell(Retried(chunk=chunk, pass_name=pass_name, report=report))
     tell(StreamDone(chunk=chunk, pass_name=pass_name, reports=tuple(reports), hole=hole, garbled=garbled))
 
@@ -111,6 +110,13 @@ def _hole(report: CallReport, *, understood: bool) -> str:
     return ""
 
 
-def _may_pass(report: CallReport) -> bool:
-    """A whole stream with an unreadable answer may be readable the next time."""
-    return report.end is StreamEnd.WHOLE or report.end.worth_retrying
+def second_try(prompt: Prompt, report: CallReport, stop: Stop) -> Prompt | None:
+    """What to ask after an answer that is of no use; None where asking again would end no better, or there is no time.
+
+    A whole stream with an unreadable answer may be readable the next time.
+    """
+    if stop.left() <= 0 or not (report.end is StreamEnd.WHOLE or report.end.worth_retrying):
+        return None
+    if report.end is StreamEnd.LENGTH:
+        return replace(prompt, max_output_tokens=min(MORE_ROOM * prompt.max_output_tokens, MOST_ROOM))
+    return prompt

@@ -1,7 +1,7 @@
 """A finding on trial, before anybody sees it: does the check uphold it, and is its suggestion proven?
 
 Runs in a thread of its own while the streams go on. The order is check, proof, repair: a refuted finding costs no repair.
-A check that gives no answer keeps the finding and says so; it never counts as agreement.
+A check that gives no answer is asked once more; then the finding is kept and says so. Silence never counts as agreement.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.diff.edit import Proven, prove
-from bot.review.decode import CheckVerdict, read_check, read_repair
+from bot.review.decode import CheckAnswer, CheckVerdict, read_check, read_repair
 from bot.review.model import Change, Dropped, Effort, Finding, Votes
 from bot.review.ports import CallReport, HeadFiles, Model, Prompt, Stop, StreamEnd
 from bot.review.prompt import check_prompt, repair_prompt
+from bot.review.streams import TRIES, second_try
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,29 @@ class Court:
 
     def _check(self, finding: Finding, text: str | None, reports: list[CallReport]) -> Finding | Dropped:
         found = finding.votes or Votes(in_favour=1, of=1)
-        report, answer = self._ask(check_prompt(self.change, finding, file_text=text, effort=self.effort))
-        reports.append(report)
-        if report.end is not StreamEnd.WHOLE:
-            return replace(finding, votes=found, note=f"Not checked: {report.end.value}.")
-        checked = read_check(answer)
+        checked = self._checked(check_prompt(self.change, finding, file_text=text, effort=self.effort), reports)
+        if checked is None:
+            end = reports[-1].end
+            why = "the check's answer could not be read" if end is StreamEnd.WHOLE else end.value
+            return replace(finding, votes=found, note=f"Not checked: {why}.")
         if checked.verdict is CheckVerdict.REFUTED:
             return Dropped(finding=finding, reason="refuted", why=checked.why)
         upheld = checked.verdict is CheckVerdict.REAL
         return replace(finding, votes=Votes(in_favour=found.in_favour + upheld, of=found.of + 1))
+
+    def _checked(self, prompt: Prompt, reports: list[CallReport]) -> CheckAnswer | None:
+        """The check's answer, asked for once more where that may help; None when there is none."""
+        asking: Prompt | None = prompt
+        for _ in range(TRIES):
+            if asking is None:
+                break
+            report, answer = self._ask(asking)
+            reports.append(report)
+            checked = read_check(answer) if report.end is StreamEnd.WHOLE else None
+            if checked is not None:
+                return checked
+            asking = second_try(asking, report, self.stop)
+        return None
 
     def _prove(self, finding: Finding, text: str | None, reports: list[CallReport]) -> Finding:
         assert finding.suggestion is not None

@@ -315,14 +315,16 @@ def test_a_long_line_takes_time_in_proportion(text):
         ('{"verdict": "maybe"}', CheckVerdict.UNSURE, ""),
         ('{"verdict": ["real"]}', CheckVerdict.UNSURE, ""),
         ('{"verdict": "real"}{"verdict": "refuted"}', CheckVerdict.REFUTED, ""),
-        ("refuted", CheckVerdict.UNSURE, "the check's answer could not be read"),
-        ('{"analysis": "cut of', CheckVerdict.UNSURE, "the check's answer could not be read"),
-        ("", CheckVerdict.UNSURE, "the check's answer could not be read"),
     ],
 )
-def test_a_check_is_read_or_unsure(text, verdict, why):
+def test_a_check_is_read(text, verdict, why):
     answer = read_check(text)
     assert (answer.verdict, answer.why) == (verdict, why)
+
+
+@pytest.mark.parametrize("text", ["refuted", '{"analysis": "cut of', ""])
+def test_what_is_no_check_neither_upholds_nor_drops(text):
+    assert read_check(text) is None
 
 
 @pytest.mark.parametrize(

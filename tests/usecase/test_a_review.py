@@ -99,6 +99,23 @@ def test_a_check_that_gives_no_answer_keeps_the_finding_and_says_so(one_file):
     (finding,) = one_file.review().findings
     assert finding.votes == Votes(in_favour=1, of=1)
     assert finding.note == "Not checked: the stream stalled."
+    assert len(one_file.model.asked(CallKind.CHECK)) == 2
+
+
+def test_a_check_that_cannot_be_read_is_asked_once_more(one_file):
+    one_file.effort = Effort.STANDARD
+    answers = ["I believe so.", REFUTED]
+    one_file.script = lambda prompt, before: (
+        answers[before] if prompt.kind is CallKind.CHECK else one_file.says("app.py", 2) + END
+    )
+    review = one_file.review()
+    assert (review.findings, [dropped.reason for dropped in review.dropped]) == ((), ["refuted"])
+    answers[1] = "Still so."
+    (finding,) = one_file.review().findings
+    assert (finding.votes, finding.note) == (
+        Votes(in_favour=1, of=1),
+        "Not checked: the check's answer could not be read.",
+    )
 
 
 def test_a_suggestion_is_offered_once_it_was_applied_and_parsed(one_file):
@@ -465,6 +482,23 @@ def test_findings_come_in_the_same_order_whatever_the_streams_do(world):
     world.script = script
     orders = {tuple(finding.path for finding in world.review().findings) for _ in range(10)}
     assert orders == {("app.py", "other.py")}
+
+
+def test_what_is_beside_the_findings_comes_in_one_order_too(world):
+    world.effort = Effort.STANDARD
+
+    def script(prompt, before):
+        if prompt.kind is CallKind.CHECK:
+            return REFUTED
+        path = "app.py" if on_path(prompt, "app.py") else "other.py"
+        lost = json.dumps({"path": path, "at": "R99#abc", "body": "Lost.", "category": "bug", "severity": "low"}) + "\n"
+        return world.says(path, 2) + lost + END
+
+    world.script = script
+    for _ in range(10):
+        review = world.review()
+        assert [dropped.finding.path for dropped in review.dropped] == ["app.py", "other.py"]
+        assert [lost.path for lost in review.misplaced] == ["app.py", "other.py"]
 
 
 def test_the_repositorys_budget_reaches_the_model_and_the_clock(one_file):

@@ -81,7 +81,8 @@ def test_a_part_that_could_not_be_posted_is_told_apart_from_refused_comments(one
     review = one_file.review()
     assert "1 line comment could not be posted: GitHub answered 502." in review.reason
     assert (
-        "GitHub refused 1 line comment, told in the summary instead: 1 x line must be part of the diff." in review.reason
+        "GitHub refused 1 line comment, told in the summary instead: 1 x line must be part of the diff."
+        in review.reason
     )
     assert review.failure is not None
 

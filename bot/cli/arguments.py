@@ -16,6 +16,7 @@ from bot.settings import VARIABLES, dollars, seconds
 
 FORMATS: Final = ("text", "json", "sarif", "markdown", "html")
 NEVER: Final = "never"
+EFFORTS: Final = tuple(effort.value for effort in Effort)
 
 _REVIEW_EXAMPLES: Final = """\
 examples:
@@ -81,9 +82,7 @@ def configure_review(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--pr", metavar="PULL", help="a pull request: its URL, or OWNER/REPO#N (needs GITHUB_TOKEN)")
 
     how = parser.add_argument_group("how")
-    how.add_argument(
-        "--effort", choices=[*Effort], type=Effort, metavar="|".join(Effort), help="how much is spent on it"
-    )
+    how.add_argument("--effort", choices=EFFORTS, metavar="|".join(EFFORTS), help="how much is spent on it")
     how.add_argument("--model", metavar="NAME", help="instead of SPARK_MODEL")
     how.add_argument("--base-url", metavar="URL", help="instead of SPARK_BASE_URL: a URL or a preset's name")
     how.add_argument("--no-model", action="store_true", help="analyzers alone")
@@ -96,7 +95,7 @@ def configure_review(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("what comes out")
     out.add_argument("--format", choices=FORMATS, default="text", metavar="|".join(FORMATS), help="text by default")
     out.add_argument("--output", metavar="FILE", help="write there; the terminal still shows the review live")
-    gates = [*Severity, NEVER]
+    gates = [*(severity.value for severity in Severity), NEVER]
     out.add_argument("--fail-on", choices=gates, metavar="|".join(gates), help="exit with 1 from this severity on")
     out.add_argument("--post", action="store_true", help="put the review on the pull request (with --pr)")
 
@@ -123,7 +122,7 @@ def review_request(options: argparse.Namespace) -> ReviewRequest:
                 raise UserError(f"--no-model and {flag} contradict each other", remedy="Leave one of them out.")
     return ReviewRequest(
         ask=_ask(options),
-        effort=options.effort,
+        effort=Effort(options.effort) if options.effort is not None else None,
         fail_on=Severity(options.fail_on) if options.fail_on not in {None, NEVER} else None,
         never_fail=options.fail_on == NEVER,
         model=_named("--model", options.model),

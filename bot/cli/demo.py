@@ -22,6 +22,7 @@ from rich.console import Console
 
 from bot import wiring
 from bot.cli import output
+from bot.cli.arguments import EFFORTS
 from bot.cli.html import review_html
 from bot.cli.terminal import TerminalListener
 from bot.request import PullAsk, ReviewRequest
@@ -45,9 +46,7 @@ def configure_demo(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep", action="store_true", help="leave the pages up until Ctrl-C")
     parser.add_argument("--output", type=Path, default=Path("out/demo"), help="folder for the pages (%(default)s)")
-    parser.add_argument(
-        "--effort", choices=[*Effort], type=Effort, default=Effort.STANDARD, help="%(default)s by default"
-    )
+    parser.add_argument("--effort", choices=EFFORTS, default="standard", help="%(default)s by default")
     parser.add_argument("--tps", type=float, default=1000.0, help="tokens per second of the endpoint (%(default)s)")
     parser.add_argument("--ttft", type=float, default=0.150, help="seconds to its first token (%(default)s)")
 
@@ -113,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
         console.print(
             f"mona opened {here.pull}, “{example.TITLE}”. spark review --pr {here.pull} --post\n", highlight=False
         )
-        review = _review(here, options.effort, console)
+        review = _review(here, Effort(options.effort), console)
         if review.failure is not None:
             raise review.failure
         _show_timeline(review, console)

@@ -43,7 +43,7 @@ class _Shared:
         self._lock = threading.Lock()
         self._sdk: Sdk | None = None
         self._estimates_told = False
-        self._missing: str | None = None
+        self._known: list[str] | str | None = None
 
     def sdk(self) -> Sdk:
         """The one client."""
@@ -78,14 +78,14 @@ class _Shared:
             forget()
         return found if isinstance(found, list) else shown(found.detail, secret=self.endpoint.key)
 
-    def known_models(self, stop: Stop) -> str:
-        """A sentence about the models there are. Many calls may fail alike: the endpoint is asked once."""
+    def known_models(self, stop: Stop) -> list[str] | str:
+        """As `models`. Many calls may fail alike: the endpoint is asked once."""
         with self._lock:
-            known = self._missing
+            known = self._known
         if known is None:
-            known = _listed(self.models(stop))
+            known = self.models(stop)
             with self._lock:
-                self._missing = known
+                self._known = known
         return known
 
 
@@ -219,9 +219,16 @@ class SparkModel:
                 f"{endpoint.base_url} refused the key from {endpoint.key_source} ({words})",
                 remedy=f"Check {_key_names(endpoint)}",
             )
+        models = self._shared.known_models(stop)
+        if isinstance(models, str):
+            # With neither, it is more likely the address than the name.
+            raise ConfigError(
+                f"{endpoint.base_url} has neither the model {endpoint.model} ({words}) nor a list of models ({models})",
+                remedy="Check SPARK_BASE_URL, which ends in /v1 at most endpoints, and SPARK_MODEL",
+            )
         raise ConfigError(
             f"{endpoint.base_url} has no model {endpoint.model} ({words})",
-            remedy=f"{self._shared.known_models(stop)} Check SPARK_MODEL and SPARK_BASE_URL",
+            remedy=f"{_listed(models)} Check SPARK_MODEL and SPARK_BASE_URL",
         )
 
 
@@ -232,9 +239,7 @@ def _key_names(endpoint: Endpoint) -> str:
     return " or ".join(names)
 
 
-def _listed(models: list[str] | str) -> str:
-    if isinstance(models, str):
-        return f"It does not list its models either ({models})."
+def _listed(models: list[str]) -> str:
     if not models:
         return "It lists no models."
     more = f" and {len(models) - _LISTED} more" if len(models) > _LISTED else ""

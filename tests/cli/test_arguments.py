@@ -63,7 +63,7 @@ def test_what_the_arguments_ask_for(arguments, expected):
         (["--no-model", "--model", "x"], "--no-model and --model contradict each other"),
         (["--no-model", "--base-url", "x"], "--no-model and --base-url contradict"),
         (["--no-model", "--max-usd", "1"], "--no-model and --max-usd contradict"),
-        (["--effort", "huge"], "argument --effort: invalid"),
+        (["--effort", "huge"], "argument --effort: invalid choice: 'huge'"),
         (["--fail-on", "bad"], "argument --fail-on: invalid choice: 'bad'"),
         (["--format", "pdf"], "argument --format: invalid choice: 'pdf'"),
         (["--max-usd", "-1"], "'-1' is no amount of US dollars"),
@@ -84,6 +84,14 @@ def test_what_cannot_be_meant_is_one_line_with_a_way_out(arguments, message):
     assert "\n" not in str(caught.value)
     assert caught.value.remedy
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("option", "choices"), [("--effort", [*Effort]), ("--fail-on", [*Severity, "never"])])
+def test_a_wrong_choice_names_the_choices_as_one_types_them(option, choices):
+    with pytest.raises(UserError) as caught:
+        parse(option, "huge")
+    listed = str(caught.value).partition("choose from ")[2].partition(")")[0]
+    assert listed.replace("'", "") == ", ".join(choices)
 
 
 def test_the_help_of_review_names_every_setting_and_exit_code():

@@ -151,7 +151,7 @@ def test_many_calls_for_an_unknown_model_list_the_models_once(serve: Callable, c
 
 def test_a_wrong_url_is_the_users_to_mend(serve: Callable, caller: Callable) -> None:
     url = serve().url.removesuffix("/v1") + "/v7"
-    with pytest.raises(ConfigError, match=r"does not list its models either.*SPARK_BASE_URL"):
+    with pytest.raises(ConfigError, match=r"neither the model \S+ \(.*\) nor a list of models .*SPARK_BASE_URL"):
         caller(url).ask()
 
 

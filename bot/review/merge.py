@@ -57,7 +57,8 @@ def combine(first: Finding, other: Finding) -> Finding:
     The place and the suggestion are of one piece: those of the better suggestion (an analyzer's proven one, a proven
     one, any), else those of `first`. The words are those of the more severe, else the longer ones. Votes grow by passes
     that had not reported it yet. What a tool said too stays the tool's finding (source, rule, fingerprint): it is the
-    same whether or not the model said the same, so one finding has one thread.
+    same whether or not the model said the same, so one finding has one thread. Of two of the model's, the smaller
+    fingerprint stays, so that the order in which passes answer does not matter.
     """
     owner = _owner(first, other)
     place = max(first, other, key=_suggestion_rank)
@@ -77,7 +78,7 @@ def combine(first: Finding, other: Finding) -> Finding:
         votes=_votes(first, other),
         passes=_passes(first, other),
         status=first.status,
-        fingerprint=(owner or place).fingerprint,
+        fingerprint=owner.fingerprint if owner else min(first.fingerprint, other.fingerprint),
         source=(owner or place).source,
         rule=(owner or place).rule,
     )

@@ -125,3 +125,8 @@ def test_two_things_said_of_the_same_lines_are_both_kept(finding_of):
 def test_a_merged_body_stays_within_its_cap(finding_of):
     merged = combine(finding_of(title="a", body="alpha " * 600), finding_of(title="b", body="beta " * 600))
     assert len(merged.body) <= 4_000
+
+
+def test_the_identity_of_two_of_the_models_findings_does_not_depend_on_their_order(finding_of) -> None:
+    one, other = finding_of(title="A", fingerprint="b" * 16), finding_of(title="A", fingerprint="a" * 16)
+    assert combine(one, other).fingerprint == combine(other, one).fingerprint == "a" * 16

@@ -127,8 +127,8 @@ class TerminalListener:
 
 
 def _told(finding: Finding) -> tuple[object, ...]:
-    """What a reader of its block takes along."""
-    return finding.severity, finding.anchor, finding.title, finding.body, finding.suggestion
+    """What a reader acts on; other words for the same are not worth a second block."""
+    return finding.severity, finding.suggestion
 
 
 def show_review(console: Console, review: Review, redactor: Redactor | None = None) -> None:

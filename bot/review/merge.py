@@ -55,26 +55,24 @@ def combine(first: Finding, other: Finding) -> Finding:
     """One finding out of two that are the same.
 
     The place and the suggestion are of one piece: those of the better suggestion (an analyzer's proven one, a proven
-    one, any), else those of `first`. The words are those of the more severe, else the longer ones. Votes grow by passes
+    one, any), else those of `first`. The words are the model's, which are about this code, before a tool's, which are about
+    a rule; else those of the more severe, else the longer ones. The more severe counts. Votes grow by passes
     that had not reported it yet. What a tool said too stays the tool's finding (source, rule, fingerprint): it is the
     same whether or not the model said the same, so one finding has one thread. Of two of the model's, the smaller
     fingerprint stays, so that the order in which passes answer does not matter.
     """
     owner = _owner(first, other)
     place = max(first, other, key=_suggestion_rank)
-    words = max(first, other, key=lambda finding: (finding.severity.rank, len(finding.body)))
-    body = words.body
-    if likeness(first, other) < _UNRELATED:
-        rest = other if words is first else first
-        also = f"Also: {rest.title}\n\n{rest.body}".strip()
-        if rest.body not in body and len(body) + len(also) + 2 <= _BODY_CAP:
-            body = f"{body}\n\n{also}"
+    # A tool's finding that the model's word went into speaks as the model does.
+    silent = owner if owner is not None and not owner.passes else None
+    words = _spoken(first, other, silent)
+    rest = other if words is first else first
     return replace(
         place,
-        severity=words.severity,
+        severity=max(first.severity, other.severity, key=lambda severity: severity.rank),
         category=words.category,
         title=words.title,
-        body=body,
+        body=_body(words, rest, is_tools=rest is silent),
         votes=_votes(first, other),
         passes=_passes(first, other),
         status=first.status,
@@ -82,6 +80,24 @@ def combine(first: Finding, other: Finding) -> Finding:
         source=(owner or place).source,
         rule=(owner or place).rule,
     )
+
+
+def _spoken(first: Finding, other: Finding, silent: Finding | None) -> Finding:
+    """The one of the two whose words are told; never `silent`."""
+    if silent is not None:
+        return other if silent is first else first
+    return max(first, other, key=lambda finding: (finding.severity.rank, len(finding.body)))
+
+
+def _body(words: Finding, rest: Finding, *, is_tools: bool) -> str:
+    """What is told, with what the other one says where that is something else."""
+    if likeness(words, rest) >= _UNRELATED:
+        return words.body
+    also = f"{rest.source} {rest.rule}: {rest.title}" if is_tools else f"Also: {rest.title}\n\n{rest.body}".strip()
+    said = rest.title if is_tools else rest.body
+    if said in words.body or len(words.body) + len(also) + 2 > _BODY_CAP:
+        return words.body
+    return f"{words.body}\n\n{also}"
 
 
 def likeness(one: Finding, other: Finding) -> float:

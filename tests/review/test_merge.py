@@ -122,6 +122,20 @@ def test_two_things_said_of_the_same_lines_are_both_kept(finding_of):
     assert again.body.count(UNRELATED["body"]) == 1
 
 
+def test_the_models_words_go_before_a_tools_which_is_named_in_a_line(finding_of):
+    model = finding_of(severity=Severity.MEDIUM, **TEXT)
+    ruff = finding_of(source="ruff", rule="S608", severity=Severity.HIGH, votes=None, passes=(), **UNRELATED)
+    for merged in (combine(model, ruff), combine(ruff, model)):
+        assert (merged.severity, merged.title) == (Severity.HIGH, TEXT["title"])
+        assert merged.body == f"{TEXT['body']}\n\nruff S608: {UNRELATED['title']}"
+        assert combine(merged, ruff).body == merged.body
+    third = combine(merged, finding_of(passes=["security"], title="Slow", body="It is slow for large carts."))
+    assert third.body.count("ruff S608") == 1
+    assert "Also: Slow" in third.body
+    alike = combine(model, finding_of(source="ruff", rule="S608", votes=None, passes=(), **REPHRASED))
+    assert alike.body == TEXT["body"]
+
+
 def test_a_merged_body_stays_within_its_cap(finding_of):
     merged = combine(finding_of(title="a", body="alpha " * 600), finding_of(title="b", body="beta " * 600))
     assert len(merged.body) <= 4_000

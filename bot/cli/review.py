@@ -30,8 +30,10 @@ from bot.settings import read_settings
 GATE_FAILED: Final = 1
 
 
-class _Closing(Protocol):
-    """A listener that has something to take away at the end."""
+class _Watching(Protocol):
+    """A listener that shows something before the first event, and takes it away at the end."""
+
+    def wait(self) -> None: ...
 
     def on(self, event: ReviewEvent) -> None: ...
 
@@ -54,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         with wiring.Shared(settings) as shared:
             job = shared.job(request, listener)
+            if listener is not None:
+                listener.wait()
             try:
                 review = job.run()
             finally:
@@ -101,7 +105,7 @@ def _plain(review: Review) -> str:
     return file.getvalue()
 
 
-def _live(name: str, *, has_target: bool) -> _Closing | None:
+def _live(name: str, *, has_target: bool) -> _Watching | None:
     """Who shows the review while it runs; None where that would be in the way of data, or nobody would see it."""
     if name == "text":
         stream = sys.stdout
@@ -116,7 +120,7 @@ def _live(name: str, *, has_target: bool) -> _Closing | None:
             raise
         # Data can be written without the packages that draw a terminal.
         return None
-    listener: _Closing = terminal.TerminalListener(_console(stream))
+    listener: _Watching = terminal.TerminalListener(_console(stream))
     return listener
 
 

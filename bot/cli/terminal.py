@@ -42,6 +42,10 @@ class TerminalListener:
         self._status = _Status()
         self._live: Live | None = None
 
+    def wait(self) -> None:
+        """The change is being read: nothing is known yet, but something happens."""
+        self._watch()
+
     def on(self, event: ReviewEvent) -> None:
         """Show one event."""
         match event:
@@ -80,7 +84,14 @@ class TerminalListener:
             ]
         )
         self._status.begin(at=event.at, chunks=chunks if event.model else 0)
-        if self._console.is_terminal and not self._console.is_dumb_terminal and chunks:
+        if chunks:
+            self._watch()
+        else:
+            self.close()
+
+    def _watch(self) -> None:
+        """Show the status line, where there is a terminal that can have one."""
+        if self._live is None and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(self._status, console=self._console, transient=True, refresh_per_second=10)
             self._live.start()
 
@@ -148,6 +159,7 @@ class _Status:
     def __init__(self) -> None:
         self._spinner = Spinner("dots")
         self._begun = time.monotonic()
+        self._is_open = False
         self._chunks = 0
         self._done = 0
         self._tokens = 0
@@ -159,6 +171,7 @@ class _Status:
     def begin(self, *, at: float, chunks: int) -> None:
         """The streams open now, `at` seconds after the review began."""
         self._begun = time.monotonic() - at
+        self._is_open = True
         self._chunks = chunks
 
     def progress(self, event: Progress) -> None:
@@ -170,6 +183,8 @@ class _Status:
 
     def text(self) -> str:
         """The line without its spinner."""
+        if not self._is_open:
+            return f"reading the change · {time.monotonic() - self._begun:.1f} s"
         if not self._chunks:
             parts = ["analyzers at work"]
         else:

@@ -162,7 +162,8 @@ class _Run:
 
     def _guidelines(self) -> dict[str, str]:
         """The texts of the configuration's guideline files, from the base; one that is missing is told."""
-        texts = {name: self._opened.base_text(name) for name in self._config.guidelines}
+        asked = {name: self._crew.look_up(partial(self._opened.base_text, name)) for name in self._config.guidelines}
+        texts = {name: answer.result() for name, answer in asked.items()}
         self._tally.tell(
             [f"The guideline {name} is not on the base branch." for name, text in texts.items() if text is None]
         )

@@ -118,6 +118,21 @@ def test_a_finding_that_went_into_a_tools_is_shown_as_that_one(a_review: MakeRev
     assert f"{CHANGED}\nCRITICAL security" in written()
 
 
+def test_while_the_change_is_read_the_status_line_says_so(a_review: MakeReview) -> None:
+    console, written = a_console(tty=True)
+    review = a_review()
+    with watching(console) as listener:
+        listener.wait()
+        listener.on(Started(at=0.0, change=review.change, plan=PLAN, model=review.model))
+        assert "reading the change · 0." in ESCAPE.sub("", written())
+        listener.on(Progress(at=0.5, chunks_done=0, chunks=1, output_tokens=0))
+    assert "0/1 call · waiting for the first token" in ESCAPE.sub("", written())
+    console, written = a_console(tty=False)
+    with watching(console) as listener:
+        listener.wait()
+    assert written() == ""
+
+
 def test_without_a_model_the_status_line_waits_for_no_token(a_review: MakeReview) -> None:
     console, written = a_console(tty=True)
     review = a_review()

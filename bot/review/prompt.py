@@ -1,8 +1,9 @@
 """The calls to the model, as text: static rules first, then this review's data between boundary lines.
 
-The boundary of a call has a code of 16 hex digits: a hash over everything between the boundaries. A text that wanted to
-close its boundary would have to contain a hash of itself, so nobody can write one; no randomness is needed, and the same
-change gives the same prompt. Beyond that, no line of data begins like a line of ours (see `shown.py`).
+A boundary has a code of 16 hex digits: a hash over what is between its two lines. A text that wanted to close its boundary
+would have to contain a hash of itself, so nobody can write one; no randomness is needed, and the same text is bounded the
+same way in every call, so that endpoints can cache what calls begin with. Beyond that, no line of data begins like a line
+of ours (see `shown.py`).
 
 Config texts (`review.instructions`, path instructions, guidelines) come from the base branch and are the maintainers' own.
 They say what to look for; the format and the rules about data stand above them, and the text says so.
@@ -87,8 +88,8 @@ def review_prompt(
 def check_prompt(change: Change, finding: Finding, *, file_text: str | None, effort: Effort) -> Prompt:
     """Is this finding real? With the whole file where it fits, and the hunk as a diff."""
     data = _Data()
-    _add_report(data, finding)
     _add_code(data, change, finding, file_text)
+    _add_report(data, finding)
     parts = [
         data.text(),
         "Is the defect in the data named `report` real? The lines it stands on are in the data named `lines`. Analysis"
@@ -102,8 +103,8 @@ def repair_prompt(
 ) -> Prompt:
     """A suggestion that did not hold (`failed`), why (`reason`): ask for a better one."""
     data = _Data()
-    _add_report(data, finding)
     _add_code(data, change, finding, file_text)
+    _add_report(data, finding)
     data.add("failed", visible_lines(_cut(failed, FAILED_CAP)))
     data.add("reason", visible_lines(_cut(reason, TITLE_CAP)))
     anchor = finding.anchor
@@ -118,7 +119,7 @@ def repair_prompt(
 
 
 class _Data:
-    """Named texts between boundary lines that share one code, made from all of them."""
+    """Named texts, each between boundary lines with a code made from it."""
 
     def __init__(self) -> None:
         self._named: list[tuple[str, str]] = []
@@ -130,12 +131,12 @@ class _Data:
 
     def text(self) -> str:
         """All of it, wrapped."""
-        whole = "\0".join(f"{name}\0{text}" for name, text in self._named)
-        code = hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return "\n".join(
-            f"[[{BOUNDARY} {name} {code} begin]]\n{text}\n[[{BOUNDARY} {name} {code} end]]"
-            for name, text in self._named
-        )
+        return "\n".join(_bounded(name, text) for name, text in self._named)
+
+
+def _bounded(name: str, text: str) -> str:
+    code = hashlib.sha256(f"{name}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"[[{BOUNDARY} {name} {code} begin]]\n{text}\n[[{BOUNDARY} {name} {code} end]]"
 
 
 def _wishes(chunk: Chunk, config: RepoConfig, guidelines: Mapping[str, str]) -> str:
@@ -165,15 +166,16 @@ def _add_report(data: _Data, finding: Finding) -> None:
 
 
 def _add_code(data: _Data, change: Change, finding: Finding, file_text: str | None) -> None:
+    """The file goes first: all checks of one file then begin alike, and its text is paid for once where prompts are cached."""
     anchor = finding.anchor
-    side = "old file" if anchor.side is Side.LEFT else "file"
-    stood = (_numbered(number, line) for number, line in enumerate(anchor.text, start=anchor.start_line))
-    data.add("lines", "\n".join((f"{visible(anchor.path)}, {side}", *stood)))
-    data.add("hunk", _around(change.patch.hunk(anchor.hunk), finding))
     if file_text is not None:
         # Removed lines are not in the file; the place where they were is near the hunk's start.
         near = anchor.line if anchor.side is Side.RIGHT else change.patch.hunk(anchor.hunk).new_start
         data.add("file", _window(file_text, near=near))
+    side = "old file" if anchor.side is Side.LEFT else "file"
+    data.add("hunk", _around(change.patch.hunk(anchor.hunk), finding))
+    stood = (_numbered(number, line) for number, line in enumerate(anchor.text, start=anchor.start_line))
+    data.add("lines", "\n".join((f"{visible(anchor.path)}, {side}", *stood)))
 
 
 def _numbered(number: int, line: str) -> str:

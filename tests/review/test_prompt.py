@@ -137,11 +137,11 @@ def test_a_check_sees_the_report_the_lines_the_hunk_and_the_whole_file(change_of
     assert prompt.kind is CallKind.CHECK
     assert prompt.system == CHECK_SYSTEM
     assert [name for name, _, _ in BOUNDARY.findall(prompt.user)][::2] == [
+        "file",
+        "hunk",
+        "lines",
         "report",
         "suggestion",
-        "lines",
-        "hunk",
-        "file",
     ]
     for part in (
         "| high bug: total() divides by zero",
@@ -173,7 +173,8 @@ def test_of_a_large_file_a_check_sees_the_lines_around_the_finding(change_of, fi
     assert "15000| the wrong one" in user
     above, below = (int(number) for number in re.findall(r"\((\d+) lines (?:above|below) are not shown\)", user))
     assert abs((15_000 - above) - (20_000 - below - 15_000)) <= 2, "the finding is in the middle"
-    shown = re.findall(r"^(\d+)\| ", user[user.index("spark-data file") :], re.MULTILINE)
+    file = user[user.index("spark-data file") : user.index("spark-data hunk")]
+    shown = re.findall(r"^(\d+)\| ", file, re.MULTILINE)
     assert [int(number) for number in shown] == list(range(above + 1, 20_000 - below + 1))
 
 
@@ -241,18 +242,31 @@ def test_no_text_can_forge_a_boundary_a_file_or_a_tag(title, description, code, 
     boundaries = BOUNDARY.findall(user)
     names = [name for name, text in (("title", title), ("description", description), ("change", "x")) if text]
     assert [(name, end) for name, _, end in boundaries] == [(name, end) for name in names for end in ("begin", "end")]
-    assert len({code for _, code, _ in boundaries}) == 1
+    assert [code for _, code, end in boundaries if end == "begin"] == [c for _, c, end in boundaries if end == "end"]
     assert len(re.findall(r"^FILE ", user, re.MULTILINE)) == 1
     assert len(re.findall(r"^[+\- ][RL]\d+#[0-9a-z]{3}\|", user, re.MULTILINE)) == count
     assert "<|im_" not in user
 
 
-def test_the_code_of_the_boundaries_hangs_on_all_of_the_data(change_of):
-    def code(**more):
-        return BOUNDARY.findall(prompt_for(change_of({"a.py": (None, "x\n")}, **more)).user)[0][1]
+def test_the_code_of_a_boundary_hangs_on_what_it_bounds(change_of):
+    def codes(**more):
+        return [code for _, code, _ in BOUNDARY.findall(prompt_for(change_of({"a.py": (None, "x\n")}, **more)).user)]
 
-    assert code(title="a") == code(title="a")
-    assert len({code(title="a"), code(title="b"), code(title="a", description="b")}) == 3
+    assert codes(title="a") == codes(title="a")
+    assert len({codes(title="a")[0], codes(title="b")[0], codes(description="a")[0]}) == 3
+    assert codes(title="a")[0] == codes(title="a", description="b")[0]
+
+
+def test_checks_of_one_file_begin_alike_up_to_its_end(change_of, finding_of):
+    new = "".join(f"line {number}\n" for number in range(1, 401))
+    change = change_of({"a.py": (new.replace("line 25\n", "old\n").replace("line 350\n", "old\n"), new)})
+    one, other = (
+        check_prompt(change, placed(change.patch, finding_of(), at), file_text=new, effort=Effort.INSTANT).user
+        for at in (25, 350)
+    )
+    common = next(at for at, (mine, yours) in enumerate(zip(one, other, strict=False)) if mine != yours)
+    assert "400| line 400" in one[:common]
+    assert common > 0.7 * len(one)
 
 
 def test_what_cannot_be_seen_is_shown_by_name():

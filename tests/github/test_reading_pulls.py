@@ -80,7 +80,7 @@ def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> N
     client = desk.client()
     client.get("/meta", stop=desk.clock.stop(), doing="warming up")
     desk.server.requests.clear()
-    desk.server.latency = 0.08
+    desk.server.latency = 0.3
     start = time.monotonic()
     opened = desk.source(client=client).open()
     seconds = time.monotonic() - start
@@ -92,10 +92,10 @@ def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> N
         *[("POST", "/graphql")] * 3,
     ]
     by_start = sorted(seen.started for seen in desk.server.requests)
-    assert by_start[1] - by_start[0] < 0.08, "the two reads of round one go out together"
-    assert by_start[4] - by_start[2] < 0.08, "the queries of round two go out together"
-    # Two rounds are 0.16 s; three would be 0.24 s and one request after the other 0.4 s. The rest is a shared machine.
-    assert seconds < 0.4
+    assert by_start[1] - by_start[0] < 0.3, "the two reads of round one go out together"
+    assert by_start[4] - by_start[2] < 0.3, "the queries of round two go out together"
+    # Two rounds are 0.6 s, one request after the other 1.5 s. The rest is a shared machine.
+    assert seconds < 1.4
 
 
 def test_all_pages_of_a_long_list_are_read_and_the_later_ones_side_by_side(desk) -> None:

@@ -74,7 +74,7 @@ class Case:
         return EndpointOptions(ttft=0.005, tps=self.tps, script=self.script)
 
 
-def HEALTHY() -> EndpointOptions:  # noqa: N802 - reads as the constant it nearly is
+def healthy() -> EndpointOptions:
     """An endpoint without faults."""
     return EndpointOptions(ttft=0.005, tps=20_000.0)
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
-from chaos_cases import HEALTHY, TOKEN, Case
+from chaos_cases import TOKEN, Case, healthy
 
 from bot.errors import SparkError
 from bot.model.endpoint import HttpOptions
@@ -136,7 +136,7 @@ class Stage:
             self.github = stack.enter_context(GitHubServer(case.github))
             self.repo = _library(self.github, long=case.long)
         self.endpoint = stack.enter_context(EndpointServer(case.options()))
-        self.healthy = stack.enter_context(EndpointServer(HEALTHY()))
+        self.healthy = stack.enter_context(EndpointServer(healthy()))
         self.pull = self.repo.open_pull(example.TITLE, example.BODY, head=example.BRANCH, author=example.AUTHOR)
         self._seen_before, self._struck_before = len(self.github.requests), len(self.github.faults.struck)
         for fault in case.faults:

@@ -37,6 +37,7 @@ lock: $(READY) ## pin every dependency again, with hashes
 	printf 'uv\n' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate - -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package spark-review --extra dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/action.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package spark-review --extra server pyproject.toml -o requirements/server.txt
 
 bench: $(READY) ## seconds of a review against the physical limit
 	$(BIN)/python bench/review.py

@@ -53,6 +53,12 @@ VARIABLES: Final[Mapping[str, str]] = {
     "SPARK_WEBHOOK_SECRET": "one secret, or two separated by a comma while rotating",
     "SPARK_DATABASE_URL": "a SQLite file by default, or a PostgreSQL URL",
     "SPARK_ALLOWED_REPOS": "owner/name globs a server works for, separated by commas; all by default",
+    "SPARK_PUBLIC_URL": "the address people and GitHub reach the server at, for the links in its checks",
+    "SPARK_PAGE_TOKEN": "what people type to see the pages of a server that is not on loopback",
+    "SPARK_REVIEWS": "reviews a server runs at once, 8 by default",
+    "SPARK_REVIEWS_PER_INSTALLATION": "of these, at most so many of one installation, 4 by default",
+    "SPARK_QUEUE": "jobs that may wait, 1000 by default; above it deliveries are answered 503",
+    "SPARK_KEEP_DAYS": "days that the history is kept, 30 by default",
 }
 """Every variable with what it means: the help text is made from this."""
 
@@ -108,6 +114,15 @@ class Settings:
     database_url: Secret | None = None
     """May have a password in it."""
     allowed_repos: tuple[str, ...] = ()
+    public_url: str | None = None
+    page_token: Secret | None = None
+    reviews: int = 8
+    """At once, in one process."""
+    reviews_per_installation: int = 4
+    """At once, in all processes."""
+    queue: int = 1000
+    """Jobs that may wait, in all processes."""
+    keep_days: int = 30
     notices: tuple[str, ...] = ()
     """What looks like a mistake but may be none: a variable whose name is nearly one of ours."""
 
@@ -125,7 +140,7 @@ def read_settings(env: Mapping[str, str], *, dotenv: Path | None = None) -> Sett
         api=values.read("SPARK_API", Api, "one of chat, responses") or Api.CHAT,
         effort=values.read("SPARK_EFFORT", Effort, "one of instant, standard, deep"),
         deadline=values.read("SPARK_DEADLINE", seconds, "a number of seconds above 0, such as 120") or 120.0,
-        streams=values.read("SPARK_STREAMS", _streams, "a whole number from 1 to 1000") or 64,
+        streams=values.read("SPARK_STREAMS", _count(1, 1000), "a whole number from 1 to 1000") or 64,
         prices=values.text("SPARK_PRICES"),
         max_usd_per_review=values.read("SPARK_MAX_USD_PER_REVIEW", dollars, "an amount in US dollars, such as 0.50"),
         max_usd_per_day=values.read("SPARK_MAX_USD_PER_DAY", dollars, "an amount in US dollars, such as 20"),
@@ -138,6 +153,15 @@ def read_settings(env: Mapping[str, str], *, dotenv: Path | None = None) -> Sett
         webhook_secrets=values.read("SPARK_WEBHOOK_SECRET", _secrets, "one secret, or two separated by a comma") or (),
         database_url=values.secret("SPARK_DATABASE_URL"),
         allowed_repos=values.read("SPARK_ALLOWED_REPOS", _repos, "owner/name globs separated by commas") or (),
+        public_url=values.url("SPARK_PUBLIC_URL"),
+        page_token=values.secret("SPARK_PAGE_TOKEN"),
+        reviews=values.read("SPARK_REVIEWS", _count(1, 200), "a whole number from 1 to 200") or 8,
+        reviews_per_installation=values.read(
+            "SPARK_REVIEWS_PER_INSTALLATION", _count(1, 200), "a whole number from 1 to 200"
+        )
+        or 4,
+        queue=values.read("SPARK_QUEUE", _count(1, 100_000), "a whole number from 1 to 100000") or 1000,
+        keep_days=values.read("SPARK_KEEP_DAYS", _count(1, 3_650), "a whole number of days from 1 to 3650") or 30,
         notices=_misspelt(values.names()),
     )
     values.refuse_foreign("SPARK_BASE_URL", KEY_VARIABLES)
@@ -233,11 +257,14 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _streams(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1000:
-        raise ValueError(text)
-    return value
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not least <= value <= most:
+            raise ValueError(text)
+        return value
+
+    return read
 
 
 def _app_id(text: str) -> str:

@@ -23,8 +23,8 @@ from rich.console import Console
 from bot import wiring
 from bot.cli import output
 from bot.cli.arguments import EFFORTS
-from bot.cli.html import review_html
 from bot.cli.terminal import TerminalListener
+from bot.html.report import review_html
 from bot.request import PullAsk, ReviewRequest
 from bot.review.model import Effort, Review
 from bot.sandbox import example

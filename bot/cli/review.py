@@ -86,7 +86,7 @@ def _renderer(name: str) -> Callable[[Review], str] | None:
     """Makes the document of a format; None for text, which is shown as it comes."""
     if name == "html":
         # Imported before the review, so that a missing package is not found out after it.
-        render: Callable[[Review], str] = _optional("bot.cli.html").review_html
+        render: Callable[[Review], str] = _optional("bot.html.report").review_html
         return render
     table: Mapping[str, Callable[[Review], str] | None] = {
         "text": None,

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from markupsafe import Markup
 
-from bot.cli.highlight import colour, lexer_for
-from bot.cli.html import review_html
+from bot.html.highlight import colour, lexer_for
+from bot.html.report import review_html
 from bot.diff.parse import read_patch
 from bot.review.model import Change, Finding, Review, Usage
 from bot.review.scope import Coverage, Skip, SkipReason

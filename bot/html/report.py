@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pygments.lexer import Lexer  # type: ignore[import-untyped]  # rich brings it, without types.
 
-from bot.cli.highlight import colour, lexer_for
 from bot.diff.model import FilePatch, Hunk, HunkKey, LineKind, Side
+from bot.html.highlight import colour, lexer_for
 from bot.review.model import Finding, Misplaced, Review, Severity, Timing
 from bot.review.render import words
 from bot.review.render.frame import DiffLine, suggestion_diff
@@ -91,7 +91,7 @@ def review_html(review: Review, redactor: Redactor | None = None) -> str:
 @cache
 def _template_environment() -> Environment:
     return Environment(
-        loader=PackageLoader("bot.cli"),
+        loader=PackageLoader("bot.html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,147 @@
+"""Every event the program knows, as a closed union of values. Past the door nobody sees a payload.
+
+`bot.hooks.read` makes these of bytes; `bot.hooks.decide` turns one into an order. Fields are what somebody needs, no more.
+Source of the shapes: GitHub's published webhook payloads (OpenAPI of webhooks, docs: webhook events and payloads).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from bot.review.model import CommitSha, RepoName
+
+DeliveryId = NewType("DeliveryId", str)
+"""`X-GitHub-Delivery`: a GUID that a redelivery keeps."""
+InstallationId = NewType("InstallationId", int)
+"""Of the App on an account. 0 where a payload names none: a repository's own webhook."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who did it. Not an authorisation: what somebody may do is asked of GitHub."""
+
+    login: str
+    is_bot: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it happened."""
+
+    repo: RepoName
+    repo_id: int
+    installation: InstallationId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullSeen:
+    """The pull request as the payload shows it; it may have moved on since."""
+
+    number: int
+    title: str
+    author: str
+    author_is_bot: bool
+    head_sha: CommitSha
+    base_sha: CommitSha
+    base_ref: str
+    head_repo: RepoName | None
+    """None when the fork was deleted."""
+    draft: bool
+    is_open: bool
+
+
+class PullAction(StrEnum):
+    """What happened to a pull request, as far as it matters here."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SYNCHRONIZE = "synchronize"
+    READY_FOR_REVIEW = "ready_for_review"
+    CONVERTED_TO_DRAFT = "converted_to_draft"
+    RETARGETED = "retargeted"
+    """`edited` with another base branch: the diff is another one, although the head is not."""
+    LABELED = "labeled"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullChanged:
+    """`pull_request`."""
+
+    action: PullAction
+    place: Place
+    sender: Sender
+    pull: PullSeen
+    label: str = ""
+    """The label of `labeled`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckAsked:
+    """`check_run` rerequested or requested_action: a person wants it again."""
+
+    place: Place
+    sender: Sender
+    app_id: int
+    """The App that made the check run: another App's is none of our business."""
+    name: str
+    head_sha: CommitSha
+    pulls: tuple[int, ...]
+    """Pulls of this repository with this head; GitHub names none for a fork's."""
+    external_id: str
+    """What we wrote into the check run: the id of the job that made it."""
+    identifier: str = ""
+    """Of the button, for requested_action."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteAsked:
+    """`check_suite` rerequested: all checks of a head again."""
+
+    place: Place
+    sender: Sender
+    app_id: int
+    head_sha: CommitSha
+    pulls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupAsked:
+    """`merge_group` checks_requested: the queue wants a check on the group's head."""
+
+    place: Place
+    sender: Sender
+    head_sha: CommitSha
+    head_ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallationChanged:
+    """`installation` and `installation_repositories`."""
+
+    installation: InstallationId
+    account: str
+    sender: Sender
+    removed: bool
+    """The App was deleted or suspended: nothing can be done there any more."""
+    repos_removed: tuple[RepoName, ...] = ()
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ping:
+    """`ping`: GitHub tries the address."""
+
+    zen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """An event or action that we do not act on. `what` names it: `issues.opened`."""
+
+    what: str
+
+
+Event = PullChanged | CheckAsked | SuiteAsked | GroupAsked | InstallationChanged | Ping | Other

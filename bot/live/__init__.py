@@ -1,0 +1,1 @@
+"""A review while it is written, as events that can be stored, sent and shown. Pure."""

@@ -12,7 +12,8 @@ from typing import Final, NoReturn
 from bot.errors import UserError
 from bot.request import Ask, DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
 from bot.review.model import Effort, Severity
-from bot.settings import VARIABLES, dollars, seconds
+from bot.settings import VARIABLES
+from bot.settings.values import dollars, seconds
 
 FORMATS: Final = ("text", "json", "sarif", "markdown", "html")
 NEVER: Final = "never"

@@ -131,6 +131,7 @@ def test_a_dollar_sign_in_the_file_is_no_variable(tmp_path):
         ("GITHUB_API_URL=https://evil.example", {"GITHUB_TOKEN": "t"}, "GITHUB_API_URL"),
         ("GITHUB_GRAPHQL_URL=https://evil.example", {"GITHUB_TOKEN": "t"}, "GITHUB_GRAPHQL_URL"),
         ("SPARK_BASE_URL=http://127.0.0.1.evil.example/v1", {"SPARK_API_KEY": "k"}, "SPARK_BASE_URL"),
+        ("GITHUB_API_URL=https://evil.example", {"SPARK_APP_PRIVATE_KEY": "k"}, "GITHUB_API_URL"),
         ("SPARK_BASE_URL=http://127.0.0.1:8000/v1", {"SPARK_API_KEY": "k"}, None),
         ("SPARK_BASE_URL=groq", {"SPARK_API_KEY": "k"}, None),
         ("SPARK_BASE_URL=https://mine.example/v1\nSPARK_API_KEY=k", {}, None),

@@ -79,17 +79,26 @@ class PullChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedPull:
+    """A pull that GitHub names with a check. Its head may be newer than what was checked: GitHub goes by the branch too."""
+
+    number: int
+    head_sha: CommitSha
+    base_ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckAsked:
     """`check_run` rerequested or requested_action: a person wants it again."""
 
     place: Place
     sender: Sender
     app_id: int
-    """The App that made the check run: another App's is none of our business."""
+    """The App that made the check run: another App's is none of our business. 0 where the payload names none."""
     name: str
     head_sha: CommitSha
-    pulls: tuple[int, ...]
-    """Pulls of this repository with this head; GitHub names none for a fork's."""
+    pulls: tuple[CheckedPull, ...]
+    """Pulls into this repository; GitHub names none for a fork's."""
     external_id: str
     """What we wrote into the check run: the id of the job that made it."""
     identifier: str = ""
@@ -104,7 +113,7 @@ class SuiteAsked:
     sender: Sender
     app_id: int
     head_sha: CommitSha
-    pulls: tuple[int, ...]
+    pulls: tuple[CheckedPull, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,7 @@ class InstallationChanged:
     """The App was deleted or suspended: nothing can be done there any more."""
     repos_removed: tuple[RepoName, ...] = ()
     action: str = ""
+    """As GitHub names it; `added` and `removed` are of `installation_repositories`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +155,26 @@ class Other:
 
 
 Event = PullChanged | CheckAsked | SuiteAsked | GroupAsked | InstallationChanged | Ping | Other
+
+
+def event_name(event: Event) -> str:
+    """The event with its action as GitHub names them: `pull_request.opened`; at most 100 characters."""
+    match event:
+        case PullChanged(action=PullAction.RETARGETED):
+            return "pull_request.edited"
+        case PullChanged():
+            return f"pull_request.{event.action}"
+        case CheckAsked():
+            return "check_run.requested_action" if event.identifier else "check_run.rerequested"
+        case SuiteAsked():
+            return "check_suite.rerequested"
+        case GroupAsked():
+            return "merge_group.checks_requested"
+        case InstallationChanged(action="added" | "removed"):
+            return f"installation_repositories.{event.action}"
+        case InstallationChanged():
+            return f"installation.{event.action}"[:100]
+        case Ping():
+            return "ping"
+        case Other():
+            return event.what[:100]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from bot.errors import ConfigError, CredentialsError
 from bot.model.answer import Tokens, shown
-from bot.model.budget import Budget
+from bot.model.budget import Budget, Limit
 from bot.model.endpoint import PRESETS, Endpoint, HttpOptions
 from bot.model.faults import Refusal, Remedy
 from bot.model.prices import SETTING, Price, PriceTable
@@ -151,8 +151,9 @@ class SparkModel:
             return CallReport(end=end, started=started, ended=started)
         cost = _most(prompt, self._price)
         reserved = self._budget.reserve(cost)
-        if reserved is None:
-            return CallReport(end=StreamEnd.BUDGET, detail=self._over(), started=started, ended=started)
+        if isinstance(reserved, Limit):
+            end, detail = self._over(reserved)
+            return CallReport(end=end, detail=detail, started=started, ended=started)
         try:
             outcome = self._call(prompt, sink, stop)
             usage = self._usage(outcome, prompt)
@@ -202,10 +203,13 @@ class SparkModel:
             input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output, usd=usd, calls=1
         )
 
-    def _over(self) -> str:
-        return (
-            f"${self._budget.spent:.4f} of ${self._budget.max_usd or 0.0:.4f} is spent, and the next call may pass it"
-        )
+    def _over(self, limit: Limit) -> tuple[StreamEnd, str]:
+        spent = f"${self._budget.spent:.4f}"
+        if limit is Limit.DAY:
+            # What others have spent today is nobody's business who reads this review.
+            return StreamEnd.DAY_BUDGET, f"{spent} is spent on this review, and there is no room for the next call"
+        most = self._budget.max_usd or 0.0
+        return StreamEnd.BUDGET, f"{spent} of ${most:.4f} is spent, and the next call may pass it"
 
     def _raise(self, refusal: Refusal, stop: Stop) -> NoReturn:
         words = shown(refusal.detail, secret=self._endpoint.key)

@@ -125,6 +125,7 @@ class StreamEnd(StrEnum):
     UNREACHABLE = "the endpoint could not be reached"
     REJECTED = "the endpoint rejected the request"
     BUDGET = "the budget is used up"
+    DAY_BUDGET = "the day's budget is used up"
     DEADLINE = "the deadline passed"
     CANCELLED = "cancelled"
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
-from bot.model.budget import Budget
+from bot.model.budget import Budget, Limit, Reservation
 from bot.model.prices import Price, PriceTable
 
 
@@ -49,18 +49,18 @@ def test_cached_tokens_are_part_of_the_input() -> None:
 def test_a_budget_refuses_what_would_pass_it_and_takes_back_what_was_not_used() -> None:
     budget = Budget(1.0)
     first = budget.reserve(0.6)
-    assert first is not None
-    assert budget.reserve(0.6) is None
+    assert isinstance(first, Reservation)
+    assert budget.reserve(0.6) is Limit.REVIEW
     first.settle(0.1)
     first.settle(0.9)
     assert budget.spent == pytest.approx(0.1)
-    assert budget.reserve(0.9) is not None
+    assert isinstance(budget.reserve(0.9), Reservation)
 
 
 def test_a_budget_without_a_limit_only_counts() -> None:
     budget = Budget(None, spent=2.0)
     held = budget.reserve(1e9)
-    assert held is not None
+    assert isinstance(held, Reservation)
     held.settle(3.0)
     assert budget.spent == pytest.approx(5.0)
     assert not budget.limited
@@ -74,7 +74,7 @@ def test_spending_never_passes_the_limit_while_calls_cost_no_more_than_reserved(
     budget = Budget(limit)
     for most, share in calls:
         held = budget.reserve(most)
-        if held is not None:
+        if isinstance(held, Reservation):
             held.settle(most * share)
     assert budget.spent <= limit + 1e-9
 
@@ -88,7 +88,7 @@ def test_many_threads_cannot_reserve_more_than_there_is() -> None:
         gate.wait()
         for _ in range(50):
             reservation = budget.reserve(0.5)
-            if reservation is not None:
+            if isinstance(reservation, Reservation):
                 held.append(reservation)
                 time.sleep(0)
 
@@ -98,3 +98,89 @@ def test_many_threads_cannot_reserve_more_than_there_is() -> None:
     for thread in threads:
         thread.join()
     assert len(held) == 20
+
+
+class ADay:
+    """What all reviews of a day share, in memory: grants 0.05 dollars at a time, or what is asked for."""
+
+    def __init__(self, usd: float, *, limited: bool = True) -> None:
+        self.limited = limited
+        self.left = usd
+        self.taken = 0.0
+        self.asked: list[float] = []
+        self.told: list[float] = []
+        self.closed: list[float] = []
+
+    def take(self, usd: float, *, spent: float) -> float:
+        self.asked.append(usd)
+        self.told.append(spent)
+        granted = min(max(usd, 0.05), self.left)
+        if granted < usd:
+            return 0.0
+        self.left -= granted
+        self.taken += granted
+        return granted
+
+    def close(self, spent: float) -> None:
+        self.closed.append(spent)
+        self.left += self.taken - spent
+
+
+def test_a_purse_is_asked_in_bites_and_told_what_was_spent_so_far() -> None:
+    day = ADay(1.0)
+    budget = Budget(None, purse=day)
+    assert budget.limited
+    for _ in range(60):
+        held = budget.reserve(0.01)
+        assert isinstance(held, Reservation)
+        held.settle(0.002)
+    assert len(day.asked) == 3
+    assert day.told == pytest.approx([0.0, 0.042, 0.092])
+    budget.close()
+    budget.close()
+    assert day.closed == [pytest.approx(0.12)]
+    assert day.left == pytest.approx(0.88)
+
+
+def test_the_day_and_the_review_each_have_their_limit() -> None:
+    day = ADay(0.3)
+    budget = Budget(1.0, purse=day)
+    assert budget.reserve(0.4) is Limit.DAY
+    assert budget.reserve(1.1) is Limit.REVIEW
+    first = budget.reserve(0.2)
+    assert isinstance(first, Reservation)
+    assert budget.reserve(0.2) is Limit.DAY
+    first.settle(0.0)
+    assert isinstance(budget.reserve(0.2), Reservation)
+
+
+def test_a_purse_without_a_limit_is_not_asked_and_books_at_the_end() -> None:
+    day = ADay(0.0, limited=False)
+    budget = Budget(None, spent=5.0, purse=day)
+    assert not budget.limited
+    held = budget.reserve(2.0)
+    assert isinstance(held, Reservation)
+    held.settle(1.5)
+    budget.close()
+    assert (day.asked, day.closed) == ([], [1.5])
+
+
+def test_threads_that_wait_for_one_bite_share_it() -> None:
+    gate = threading.Event()
+
+    class Slow(ADay):
+        def take(self, usd: float, *, spent: float) -> float:
+            gate.wait(5)
+            return super().take(usd, spent=spent)
+
+    day = Slow(10.0)
+    budget = Budget(None, purse=day)
+    held = []
+    threads = [threading.Thread(target=lambda: held.append(budget.reserve(0.005))) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert all(isinstance(reservation, Reservation) for reservation in held)
+    assert len(day.asked) == 1

@@ -218,6 +218,24 @@ def test_parallel_calls_never_pass_the_budget_together(serve: Callable, caller: 
     assert budget.spent == pytest.approx(sum(report.usage.usd for report in reports))
 
 
+def test_a_call_for_which_the_day_has_no_money_is_not_sent_and_says_so(serve: Callable, caller: Callable) -> None:
+    class Spent:
+        limited = True
+
+        def take(self, usd: float, *, spent: float) -> float:
+            return 0.0
+
+        def close(self, spent: float) -> None:
+            pass
+
+    server = serve(script=fixed("one two three"))
+    report = caller(server.url, budget=Budget(None, purse=Spent())).ask(max_output_tokens=1000).report
+    assert report.end is StreamEnd.DAY_BUDGET
+    assert report.end.value == "the day's budget is used up"
+    assert "no room for the next call" in report.detail
+    assert len(server.requests) == 0
+
+
 def test_a_failed_call_gives_its_reservation_back(serve: Callable, caller: Callable) -> None:
     server = serve(faults=[parse_fault("500")])
     budget = Budget(0.0025)

@@ -73,6 +73,7 @@ def read_pull(reply: Reply) -> PullRecord:
             head_repo=RepoName(_text(head_repo, "full_name")) if isinstance(head_repo, Mapping) else None,
             url=_text(data, "html_url"),
             draft=data.get("draft") is True,
+            is_open=data.get("state") != "closed",
         ),
         totals=Totals(
             files=_number(data, "changed_files"), added=_number(data, "additions"), removed=_number(data, "deletions")

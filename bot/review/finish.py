@@ -12,6 +12,7 @@ from dataclasses import replace
 from bot.errors import OutsideError, SparkError
 from bot.review.config import RepoConfig
 from bot.review.gate import decide
+from bot.review.judgement import Judgement, not_posted, weaken
 from bot.review.model import (
     Dropped,
     Effort,
@@ -22,11 +23,9 @@ from bot.review.model import (
     Review,
     Severity,
     Timing,
-    Verdict,
 )
 from bot.review.options import Options
-from bot.review.ports import DraftComment, Opened, Published, Publisher, ReviewDraft, StreamEnd
-from bot.review.render import words
+from bot.review.ports import DraftComment, Opened, Publisher, ReviewDraft, StreamEnd
 from bot.review.render.comments import comment_body, entry, summary_body
 from bot.review.render.safe import Redactor
 from bot.review.scope import Coverage
@@ -166,8 +165,15 @@ def draft(review: Review, *, run: str) -> ReviewDraft:
     )
 
 
-def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[], float]) -> Review:
-    """Post the review and tell in it what came of that."""
+def publish(
+    review: Review,
+    publisher: Publisher,
+    *,
+    run: str,
+    since: Callable[[], float],
+    keep: Callable[[Review, ReviewDraft], bool] | None = None,
+) -> Review:
+    """Post the review and tell in it what came of that. `keep`: see `Services.keep`."""
     ready = draft(review, run=run)
     standing = publisher.standing(ready.commit) if _has_nothing_new(review) else None
     if standing is not None:
@@ -177,6 +183,8 @@ def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[
             notices=(*review.notices, "Nothing new to post: the review of this commit stands."),
             timing=replace(review.timing, done=since()),
         )
+    if keep is not None and not keep(review, ready):
+        return unposted(review, OutsideError("it is no longer this program's to post"), since())
     try:
         published = publisher.publish(ready)
     except SparkError as error:
@@ -185,7 +193,7 @@ def publish(review: Review, publisher: Publisher, *, run: str, since: Callable[[
     review = replace(review, review_url=published.url, timing=replace(review.timing, done=posted_at))
     if published.url is not None:
         review = replace(review, timing=replace(review.timing, first_post=posted_at))
-    return _weakened(review, published)
+    return _judged(review, weaken(_judgement(review), published))
 
 
 def _has_nothing_new(review: Review) -> bool:
@@ -201,37 +209,13 @@ def _has_nothing_new(review: Review) -> bool:
 
 def unposted(review: Review, error: SparkError, at: float) -> Review:
     """The review with the error that kept it from being posted; never a pass."""
-    reason = f"The review could not be posted: {error.what}."
-    return replace(
-        review,
-        verdict=Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL,
-        reason=reason if review.verdict is Verdict.PASS else f"{review.reason}. {reason}",
-        timing=replace(review.timing, done=at),
-        failure=error,
-    )
+    told = _judged(review, not_posted(_judgement(review), error))
+    return replace(told, timing=replace(told.timing, done=at))
 
 
-def _weakened(review: Review, published: Published) -> Review:
-    """A pass needs every kept finding on the pull request."""
-    reasons = []
-    if published.moved_to is not None:
-        what = "nothing was posted" if published.url is None else "the review stands on the commit that was reviewed"
-        reasons.append(f"The head moved to {published.moved_to[:10]} meanwhile; {what}.")
-    failure = review.failure
-    told = published.unposted if published.url is not None else ()
-    if published.problem and published.moved_to is None:
-        told = tuple(pair for pair in told if pair[1] != published.problem)
-        missing = len(published.unposted) - len(told)
-        what = "The review" if published.url is None else words.count(missing, "line comment")
-        failure = OutsideError(f"{what} could not be posted: {published.problem.rstrip('.')}", remedy="Run it again.")
-        reasons.append(f"{failure.what}.")
-    if told:
-        causes = Counter(reason for _, reason in told)
-        listed = "; ".join(f"{count} x {cause}" for cause, count in causes.items())
-        refused = words.count(len(told), "line comment")
-        reasons.append(f"GitHub refused {refused}, told in the summary instead: {listed}.")
-    if not reasons:
-        return review
-    verdict = Verdict.FAIL if review.verdict is Verdict.FAIL else Verdict.NEUTRAL
-    kept = [] if review.verdict is Verdict.PASS else [f"{review.reason}."]
-    return replace(review, verdict=verdict, reason=" ".join([*kept, *reasons]), failure=failure)
+def _judgement(review: Review) -> Judgement:
+    return Judgement(verdict=review.verdict, reason=review.reason, failure=review.failure)
+
+
+def _judged(review: Review, judged: Judgement) -> Review:
+    return replace(review, verdict=judged.verdict, reason=judged.reason, failure=judged.failure)

@@ -101,6 +101,8 @@ class Pull:
     """None when the fork was deleted."""
     url: str
     draft: bool = False
+    is_open: bool = True
+    """False once it was closed or merged."""
 
     @property
     def is_fork(self) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.review.model import Effort, Pull, Severity
-from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, Stop
+from bot.review.model import Effort, Pull, Review, Severity
+from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, ReviewDraft, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class Options:
     """Id of this run, for the marker on GitHub."""
     notices: tuple[str, ...] = ()
     """What the caller wants told in the result, such as that there is no key."""
+    began: float | None = None
+    """`Clock.now()` when the review began, where the caller has read the change already; None: when it is run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +39,5 @@ class Services:
     listener: Listener
     clock: Clock
     stop: Stop
+    keep: Callable[[Review, ReviewDraft], bool] | None = None
+    """Called with the finished review right before it is posted, so that it can be stored. False: it may not be posted."""

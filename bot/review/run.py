@@ -56,7 +56,7 @@ def run_review(source: Source, options: Options, services: Services) -> Review:
     """Review what `source` has. Raises UserError or OutsideError when there can be no review; everything that falls
     short within one (a hole, a misplaced finding, a comment that GitHub refused) is told in the result instead.
     """
-    started = services.clock.now()
+    started = services.clock.now() if options.began is None else options.began
     opened = source.open()
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
     return _Run(opened, config, options, services, started).review()
@@ -299,7 +299,9 @@ class _Run:
             # Posting without knowing what stands there already could say everything twice.
             review = finish.unposted(review, unreadable, self._since())
         elif self._publisher is not None:
-            review = finish.publish(review, self._publisher, run=self._options.run, since=self._since)
+            review = finish.publish(
+                review, self._publisher, run=self._options.run, since=self._since, keep=self._services.keep
+            )
         self._emit(Finished(at=self._since(), review=review))
         return review
 

@@ -29,6 +29,7 @@ __all__ = [
     "read_finding_markers",
     "read_review_marker",
     "summary_body",
+    "summary_parts",
     "with_refused",
 ]
 
@@ -37,7 +38,7 @@ BODY_LIMIT = 60_000
 _HARD_LIMIT = 65_000
 _LONGEST_SUGGESTION = 20_000
 _COMMENT_TEXT = (8_000, 3_000, 1_000)
-_LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60), (0, 20), (0, 5))
+LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60), (0, 20), (0, 5))
 """Tried in turn until a summary fits: characters of each finding's text, and how many items a list may have."""
 
 _OPEN = 5
@@ -80,8 +81,8 @@ def summary_body(review: Review, *, redactor: Redactor, run: str) -> str:
         ReviewMarker(head=CommitSha(review.change.head), base=CommitSha(review.change.base), run=run)
     )
     body = ""
-    for text, items in _LEVELS:
-        body = _joined([*_summary_parts(review, redactor, text=text, items=items), _footer(review), marker])
+    for text, items in LEVELS:
+        body = _joined([*summary_parts(review, redactor, text=text, items=items), _footer(review), marker])
         if len(body) <= limit:
             break
     return body
@@ -172,7 +173,12 @@ def _misplaced(finding: Misplaced, redactor: Redactor, *, limit: int) -> str:
     return _joined([head, prose(redactor.redact(finding.body), limit=limit), why])
 
 
-def _summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) -> list[str]:
+def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) -> list[str]:
+    """The summary in paragraphs, without footer and marker: the headline first, then the verdict. Some may be empty.
+
+    `text`: characters of each finding's text; `items`: how many a list names.
+    """
+
     def safe(sentence: str) -> str:
         return one_line(redactor.redact(sentence), 500)
 

@@ -100,7 +100,7 @@ class Job:
     work: Work
     state: JobState
     attempt: int
-    """1 for the first run; each take-over after a killed process is one more."""
+    """1 for the first run; each further run, after a killed process or a parking, is one more. 0 before the first."""
     created_at: float
     started_at: float | None = None
     ended_at: float | None = None

@@ -35,8 +35,8 @@ about = Table(
 deliveries = Table(
     "spark_deliveries",
     metadata,
-    Column("id", String(100), primary_key=True),
-    Column("event", String(100), nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("event", Text, nullable=False),
     Column("received_at", Float, nullable=False),
     Column("job", String(16), nullable=True),
     Column("answer", Text, nullable=False),
@@ -48,16 +48,18 @@ jobs = Table(
     "spark_jobs",
     metadata,
     Column("id", String(16), primary_key=True),
-    Column("delivery", String(100), nullable=False),
-    Column("repo", String(200), nullable=False),
+    Column("delivery", Text, nullable=False),
+    Column("repo", Text, nullable=False),
     Column("number", Integer, nullable=True),
     Column("installation", BigInteger, nullable=False),
-    Column("lane", String(300), nullable=False),
-    Column("sameness", String(400), nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("sameness", Text, nullable=False),
     Column("work", Text, nullable=False),
     Column("state", String(12), nullable=False),
     Column("owner", String(40), nullable=True),
     Column("attempt", Integer, nullable=False, default=0),
+    Column("lost", Integer, nullable=False, default=0),
+    Column("released", Integer, nullable=False, default=0),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float, nullable=True),
     Column("ended_at", Float, nullable=True),
@@ -69,15 +71,16 @@ jobs = Table(
         "spark_one_running",
         "lane",
         unique=True,
-        sqlite_where=text("state = 'running'"),
-        postgresql_where=text("state = 'running'"),
+        sqlite_where=text("state = 'running' AND released = 0"),
+        postgresql_where=text("state = 'running' AND released = 0"),
     ),
     Index("spark_jobs_by_state", "state", "created_at"),
     Index("spark_jobs_by_sameness", "sameness", "created_at"),
     Index("spark_jobs_by_age", "created_at"),
 )
 """`lane`: what runs one after another (`owner/name#7`). `sameness`: jobs that would do the same (lane, head, base, and what
-else tells them apart). `stop`: a `StopCause` that another process asks for. `ended`: an `Ended` as JSON."""
+else tells them apart). `owner`: the process that runs it. `attempt`: how often it was begun. `lost`: how often a process died
+under it. `released`: 1 while it runs but has let its lane and its slot go. `stop`: a `StopCause` that another process asks for. `ended`: an `Ended` as JSON."""
 
 events = Table(
     "spark_events",

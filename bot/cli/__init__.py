@@ -29,6 +29,15 @@ VERBS: Final[Mapping[str, Verb]] = {
         module="bot.cli.review",
         arguments="bot.cli.arguments",
     ),
+    "serve": Verb(
+        summary="webhook server, workers and live pages in one process",
+        module="bot.cli.serve",
+        arguments="bot.cli.arguments",
+    ),
+    "setup": Verb(
+        summary="make the GitHub App of your own server, and write the settings file",
+        module="bot.cli.setup",
+    ),
     "demo": Verb(
         summary="the whole job on this machine: a pull request is opened, reviewed and shown",
         module="bot.cli.demo",
@@ -66,5 +75,5 @@ def _module(name: str, module: str) -> ModuleType:
             raise
         raise UserError(
             f"spark {name} needs the package {error.name}, which is not installed",
-            remedy="Install Spark with its extras: pip install 'spark-review[cli,sandbox]'.",
+            remedy="Install Spark with its extras: pip install 'spark-review[cli,server,sandbox]'.",
         ) from error

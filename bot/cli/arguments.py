@@ -18,6 +18,9 @@ from bot.settings.values import dollars, seconds
 FORMATS: Final = ("text", "json", "sarif", "markdown", "html")
 NEVER: Final = "never"
 EFFORTS: Final = tuple(effort.value for effort in Effort)
+LOG_STYLES: Final = ("text", "json")
+GRACE: Final = 20.0
+"""Seconds. Most reviews are over by then, and most supervisors wait 30 before they kill."""
 
 _REVIEW_EXAMPLES: Final = """\
 examples:
@@ -37,6 +40,18 @@ a range is read like this:
 
 exit codes:
   0 passed   1 the gate failed   2 your mistake   3 ours or the outside world's   130 interrupted
+"""
+
+_SERVE_EXAMPLES: Final = """\
+examples:
+  spark serve                           on this machine alone; settings from the environment or ./.env
+  spark serve --host 0.0.0.0            for a reverse proxy or a container; set SPARK_PAGE_TOKEN and SPARK_PUBLIC_URL
+
+SIGTERM (or Ctrl-C) takes no more deliveries, lets running reviews finish, and keeps the rest for the next start; a second
+one does not wait. There is no App yet? spark setup makes it.
+
+exit codes:
+  0 stopped   2 your mistake   3 ours or the outside world's   130 interrupted
 """
 
 _CONFIG_EXAMPLES: Final = """\
@@ -111,6 +126,18 @@ def configure_config(parser: argparse.ArgumentParser) -> None:
     check.add_argument("file", metavar="FILE", help="such as .github/spark.yml, or - for standard input")
 
 
+def configure_serve(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `spark serve`."""
+    parser.description = "Webhook server, workers and live pages in one process."
+    parser.epilog = f"{_SERVE_EXAMPLES}\n{settings_help()}"
+    parser.add_argument("--host", default="127.0.0.1", help="where it listens: %(default)s by default")
+    parser.add_argument("--port", type=_port, default=8000, help="%(default)s by default; 0 takes any that is free")
+    parser.add_argument("--grace", metavar="SECONDS", type=_seconds, default=GRACE,
+                        help="how long running reviews may go on after SIGTERM; %(default)g by default")  # fmt: skip
+    parser.add_argument("--log", choices=LOG_STYLES, metavar="|".join(LOG_STYLES),
+                        help="how log lines look: text on a terminal by default, else json")  # fmt: skip
+
+
 def review_request(options: argparse.Namespace) -> ReviewRequest:
     """What the arguments of `spark review` ask for. UserError when they contradict each other."""
     if options.no_model:
@@ -164,6 +191,12 @@ def _named(flag: str, value: str | None) -> str | None:
     if value is not None and not value.strip():
         raise UserError(f"{flag} is empty", remedy="Give it a value, or leave it out.")
     return value
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

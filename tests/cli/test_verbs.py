@@ -17,7 +17,7 @@ def test_a_verb_whose_extra_is_missing_names_the_package_and_how_to_install_it(m
     assert main(["demo"]) == 2
     told = capsys.readouterr().err
     assert "spark demo needs the package flask" in told
-    assert "spark-review[cli,sandbox]" in told
+    assert "spark-review[cli,server,sandbox]" in told
 
 
 @pytest.mark.parametrize("name", cli.VERBS)

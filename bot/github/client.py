@@ -9,26 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Any, ParamSpec, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from bot.errors import ConfigError, OutsideError
+from bot.errors import OutsideError
 from bot.github import limits
 from bot.github.faults import Cut, Reply, error_for, rate_wait, redact
-from bot.github.names import origin
+from bot.github.line import FixedToken, Line, Tokens, open_line
 from bot.review.ports import Clock, Stop
-
-if TYPE_CHECKING:
-    import github
-    import requests
 
 JSON = "application/vnd.github+json"
 RAW = "application/vnd.github.raw+json"
 DIFF = "application/vnd.github.diff"
-
-_LEAST_SECONDS = 1.0
-"""A request that is sent at all gets this long for its answer."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,29 +37,24 @@ class GraphReply:
 
 
 class GitHubClient:
-    """Use `connect` to make one. Everything may be called from several threads; close it when done."""
+    """Use `connect` or `App.client` to make one. Everything may be called from several threads; close it when done."""
 
     def __init__(
         self,
+        line: Line,
+        tokens: Tokens,
         *,
-        hub: github.Github,
-        session: requests.Session,
-        api_url: str,
-        graphql_url: str,
         clock: Clock,
         wait: Callable[[Stop, float], bool],
-        has_token: bool,
-        read_seconds: float,
+        login: Callable[[], str | None] | None = None,
+        owns_line: bool = True,
     ) -> None:
         self.clock = clock
-        self.has_token = has_token
-        """GraphQL answers nobody without a token; REST reads public repositories."""
-        self._hub = hub
+        self._line = line
+        self._tokens = tokens
         self._wait = wait
-        self._read_seconds = read_seconds
-        self._session = session
-        self._api_origin = origin(api_url)
-        self._graphql_url = graphql_url
+        self._login = login
+        self._owns_line = owns_line
         self._pool = ThreadPoolExecutor(max_workers=limits.PARALLEL_READS, thread_name_prefix="github")
 
     def __enter__(self) -> Self:
@@ -76,10 +64,24 @@ class GitHubClient:
         self.close()
 
     def close(self) -> None:
-        """Close every connection. Requests under way end first."""
+        """Close every connection that is this client's own. Requests under way end first."""
         self._pool.shutdown(cancel_futures=True)
-        self._session.close()
-        self._hub.close()
+        if self._owns_line:
+            self._line.close()
+
+    @property
+    def has_token(self) -> bool:
+        """GraphQL answers nobody without a token; REST reads public repositories."""
+        return self._tokens.any
+
+    @property
+    def login(self) -> str | None:
+        """The account that this client writes as (`slug[bot]` for an App's); None where only GitHub knows. May ask it once."""
+        return self._login() if self._login is not None else None
+
+    def pause(self, stop: Stop, seconds: float) -> bool:
+        """Wait, as GitHub asked for it; False when that does not fit into `stop`, or it was cancelled meanwhile."""
+        return seconds <= stop.left() and not self._wait(stop, seconds)
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run a read in the background. `work` must not wait for other such work: the pool is small."""
@@ -97,39 +99,31 @@ class GitHubClient:
     ) -> Reply | Cut:
         """Send one request and return what came of it, whatever the status.
 
-        A GET is repeated after a cut connection or a 5xx, nothing else ever is.
+        A GET is repeated after a cut connection or a 5xx, nothing else ever is; after a 401 a fresh token is tried, where the
+        client can have one. Raises SparkError when there is no token to be had.
         """
-        import requests  # noqa: PLC0415 - comes with PyGithub, which is loaded late
+        answer, token = self._once(verb, path, stop, params, body, accept)
+        # A 401 did nothing, so even a write may be sent again: the token was revoked or its time was over.
+        refused = token is not None and isinstance(answer, Reply) and answer.status == 401
+        if refused and self._tokens.refuse(str(token)):
+            answer, _ = self._once(verb, path, stop, params, body, accept)
+        if isinstance(answer, Reply) and answer.status == 401:
+            return replace(answer, remedy=self._tokens.remedy)
+        return answer
 
-        server = self._api_origin if path.startswith("/") else origin(path)
-        tries = 1 + limits.READ_TRIES if verb == "GET" else 1
-        lost = Cut(reason="not sent")
-        for attempt in range(tries):
-            if attempt and stop.left() <= 0:
-                break
-            # Reckoned anew each time: repeats may not add up to more than what is left.
-            timeout = (limits.CONNECT_SECONDS, max(_LEAST_SECONDS, min(self._read_seconds, stop.left())))
-            try:
-                status, headers, text = self._hub.requester.requestJson(
-                    verb,
-                    path,
-                    parameters=dict(params or {}),
-                    headers={"Accept": accept},
-                    input=body,
-                    cnx=self._connection(server, timeout),
-                )
-            except requests.exceptions.ReadTimeout:
-                return Cut(reason=f"it was silent for {timeout[1]:.0f} seconds", silent=True)
-            except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError) as error:
-                lost = _cut(error)
-            except requests.RequestException as error:
-                return _cut(error)
-            except RuntimeError as error:
-                # PyGithub's answer to a redirect that leaves the server.
-                raise ConfigError(redact(str(error)), remedy="Check GITHUB_API_URL") from error
-            else:
-                return Reply(status=status, headers=headers, text=text)
-        return lost
+    def _once(
+        self,
+        verb: str,
+        path: str,
+        stop: Stop,
+        params: Mapping[str, str | int] | None,
+        body: Mapping[str, Any] | None,
+        accept: str,
+    ) -> tuple[Reply | Cut, str | None]:
+        token = self._tokens.take(stop)
+        if isinstance(token, Reply | Cut):
+            return token, None
+        return self._line.send(verb, path, token=token, stop=stop, params=params, body=body, accept=accept), token
 
     def get(
         self,
@@ -152,7 +146,7 @@ class GitHubClient:
         body = {"query": query, "variables": dict(variables)}
 
         def once() -> Reply | Cut:
-            return self.call("POST", self._graphql_url, stop=stop, body=body)
+            return self.call("POST", self._line.graphql_url, stop=stop, body=body)
 
         def twice() -> Reply | Cut:
             answer = once()
@@ -187,7 +181,7 @@ class GitHubClient:
         if last is not None:
             return [first, *gather([self.submit(page, number) for number in range(2, last + 1)])]
         replies = [first]
-        while _links(replies[-1]).get("next"):
+        while links(replies[-1]).get("next"):
             replies.append(page(len(replies) + 1))
         return replies
 
@@ -205,11 +199,6 @@ class GitHubClient:
             return answer
         raise error_for(answer, doing=doing)
 
-    def _connection(self, server: str, timeout: tuple[float, float]) -> Any:
-        from bot.github.wire import Connection  # noqa: PLC0415 - loads requests
-
-        return cast("Any", Connection(self._session, origin=server, timeout=timeout))
-
 
 def connect(
     *,
@@ -223,39 +212,11 @@ def connect(
 ) -> GitHubClient:
     """A client for `api_url` (`https://api.github.com`, or an Enterprise Server's `https://HOST/api/v3`).
 
-    `read_seconds`: silence after which an answer counts as lost. Sends nothing. ConfigError when a URL is none, or would send the token over the open net.
+    `read_seconds`: silence after which an answer counts as lost. Sends nothing. ConfigError when a URL is none, or would send
+    the token over the open net.
     """
-    api_url = _checked(api_url, "GITHUB_API_URL")
-    import github  # noqa: PLC0415 - a third of a second
-
-    from bot.github.wire import open_session  # noqa: PLC0415 - loads requests
-
-    session = open_session()
-    hub = github.Github(
-        auth=github.Auth.Token(token) if token else None,
-        base_url=api_url,
-        user_agent=user_agent,
-        per_page=limits.PER_PAGE,
-        # Writes are paced in `pace.py` and reads not at all; PyGithub's own pauses cost a second a review.
-        seconds_between_requests=None,
-        seconds_between_writes=None,
-        lazy=True,
-        api_version=limits.API_VERSION,
-        # For PyGithub's own objects, should any be used: its default of ten repeats includes POST.
-        retry=github.GithubRetry(
-            total=limits.READ_TRIES, allowed_methods={"GET", "HEAD"}, max_rate_limit_wait=limits.MAX_RATE_WAIT
-        ),
-    )
-    return GitHubClient(
-        hub=hub,
-        session=session,
-        api_url=api_url,
-        graphql_url=_checked(graphql_url or hub.requester.graphql_url, "GITHUB_GRAPHQL_URL"),
-        clock=clock,
-        wait=wait,
-        has_token=bool(token),
-        read_seconds=read_seconds,
-    )
+    line = open_line(api_url=api_url, graphql_url=graphql_url, user_agent=user_agent, read_seconds=read_seconds)
+    return GitHubClient(line, FixedToken(token), clock=clock, wait=wait)
 
 
 def gather(futures: Sequence[Future[T]]) -> list[T]:
@@ -270,14 +231,15 @@ def gather(futures: Sequence[Future[T]]) -> list[T]:
 
 def last_page(reply: Reply) -> int | None:
     """Number of the last page by the `Link` header; 1 when there is none; None when it names a next page alone."""
-    links = _links(reply)
-    if "last" in links:
-        number = parse_qs(urlsplit(links["last"]).query).get("page", ["1"])[0]
+    found = links(reply)
+    if "last" in found:
+        number = parse_qs(urlsplit(found["last"]).query).get("page", ["1"])[0]
         return int(number) if number.isdigit() else None
-    return None if "next" in links else 1
+    return None if "next" in found else 1
 
 
-def _links(reply: Reply) -> dict[str, str]:
+def links(reply: Reply) -> dict[str, str]:
+    """The addresses of the `Link` header by their relation: `next`, `prev`, `first`, `last`."""
     found = {}
     for part in reply.headers.get("link", "").split(","):
         url, _, rest = part.partition(";")
@@ -285,25 +247,3 @@ def _links(reply: Reply) -> dict[str, str]:
         if name:
             found[name] = url.strip().strip("<>")
     return found
-
-
-def _cut(error: Exception) -> Cut:
-    """What went wrong at the bottom: the libraries above wrap it in their own words, with addresses of objects in them."""
-    cause: BaseException = error
-    while (inner := _inner(cause)) is not None:
-        cause = inner
-    return Cut(reason=redact(f"{type(cause).__name__}: {cause}")[:300])
-
-
-def _inner(error: BaseException) -> BaseException | None:
-    candidates = (getattr(error, "reason", None), *error.args, error.__cause__)
-    return next((one for one in candidates if isinstance(one, BaseException) and one is not error), None)
-
-
-def _checked(url: str, name: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return url.rstrip("/")
-    if parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost", "::1"}:
-        return url.rstrip("/")
-    raise ConfigError(f"{name} is {url!r}, which is not an https:// address", remedy="Example: https://api.github.com")

@@ -43,6 +43,8 @@ class Reply:
     headers: Mapping[str, str]
     """Names in lower case."""
     text: str
+    remedy: str = ""
+    """What mends a 401, where that is not a new GITHUB_TOKEN."""
 
     @property
     def ok(self) -> bool:
@@ -166,7 +168,8 @@ def _permission(reply: Reply, needs: str) -> str:
 
 
 def _credentials(reply: Reply, doing: str, _needs: str) -> SparkError:
-    return CredentialsError(_told(reply, doing), remedy="Set GITHUB_TOKEN to a token that is valid and has not expired")
+    remedy = reply.remedy or "Set GITHUB_TOKEN to a token that is valid and has not expired"
+    return CredentialsError(_told(reply, doing), remedy=remedy)
 
 
 def _limited(reply: Reply, doing: str, _needs: str) -> SparkError:

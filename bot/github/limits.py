@@ -46,7 +46,66 @@ SECONDS_BETWEEN_WRITES = 1.0
 SECONDARY_WAIT = 60.0
 """[docs, best practices] Seconds to wait after a secondary limit that names no time."""
 
+MAX_ANNOTATIONS = 50
+"""[api, checks/create and checks/update] Annotations of one request; a later one adds to those there are."""
+
+MAX_ANNOTATION_BYTES = 65_536
+"""[api, checks/create: 64 KB] An annotation's message."""
+
+MAX_CHECK_TITLE = 255
+"""[api, checks/create] Characters of an annotation's title. For the title of a check's output none are documented."""
+
+MAX_CHECK_TEXT = 65_535
+"""[api, checks/create: characters] A check run's summary, and its text. Counted in bytes here, which are never fewer."""
+
+MAX_CHECK_ACTIONS = 3
+"""[api, checks/create] Buttons of a check run."""
+
+MAX_ACTION_LABEL = 20
+MAX_ACTION_DESCRIPTION = 40
+MAX_ACTION_IDENTIFIER = 20
+"""[api, checks/create] Characters of what a button has."""
+
+MAX_JWT_SECONDS = 600
+"""[docs, generating a JSON web token] An App's own token may not end later than this from now."""
+
+JWT_PAST_SECONDS = 60
+"""[docs, generating a JSON web token] It is dated back by this, for clocks that differ."""
+
+MANIFEST_CODE_SECONDS = 3_600
+"""[docs, registering a GitHub App from a manifest] Within this the code of a new App must be exchanged, once."""
+
 # Our own, chosen inside the numbers above.
+
+JWT_SECONDS = 540
+"""Life of an App's own token from now: a minute below the limit, for a clock that runs ahead of GitHub's."""
+
+JWT_LEAST_SECONDS = 60.0
+"""An App's own token with less than this left is made anew."""
+
+RENEW_TOKEN_SECONDS = 600.0
+"""An installation token (an hour long [docs]) with less than this left is renewed, while it is still used."""
+
+TOKEN_LEAST_SECONDS = 60.0
+"""With less than this left it is not used any more: a review takes about as long."""
+
+MAX_KEPT_TOKENS = 2_000
+"""Repositories of which a process remembers a token; the one used longest ago is forgotten first."""
+
+SERVER_SOCKETS = 64
+"""Connections that a server keeps open to GitHub, below the 100 requests at once [docs, secondary rate limits]."""
+
+CHECK_TRIES = 4
+"""Sendings of what opens or closes a check run, at most."""
+
+CHECK_PAUSE = 0.5
+"""Seconds before the second of them; each further pause is twice as long."""
+
+CHECK_UPDATE_SECONDS = 10.0
+"""What an update of a check run may take: the next one tells the same and more."""
+
+MAX_DELIVERY_PAGES = 50
+"""Pages of the log of deliveries read in one sweep."""
 
 PARALLEL_READS = 8
 """A pull of 3,000 files is 30 pages: four rounds. Far below GitHub's 100 at once [docs, secondary rate limits], which everything

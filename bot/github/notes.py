@@ -109,9 +109,11 @@ class Notes:
         return f"{pull_path(self._pull)}/{kind}"
 
     def _ask(self) -> str | None:
-        """Our login. `GET /user` is refused to App and workflow tokens, so GraphQL is asked first."""
+        """Our login. An App's client knows it. `GET /user` is refused to App and workflow tokens, so GraphQL is asked first."""
         if not self._client.has_token:
             return None
+        if (known := self._client.login) is not None:
+            return known
         try:
             login = self._client.graphql(_VIEWER, {}, stop=self._stop, doing="asking who we are").data.get("viewer")
         except SparkError:

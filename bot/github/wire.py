@@ -15,11 +15,11 @@ import requests
 import requests.adapters
 import urllib3
 
-from bot.github.limits import PARALLEL_READS, READ_TRIES
+from bot.github.limits import READ_TRIES
 
 
-def open_session() -> requests.Session:
-    """The pool of connections. It repeats GET and HEAD alone: a POST that was cut, or answered 5xx, may have landed.
+def open_session(sockets: int) -> requests.Session:
+    """The pool of connections, `sockets` of which are kept. It repeats GET and HEAD alone: a POST that was cut, or answered 5xx, may have landed.
 
     Connections that were never made are tried again for every method: nothing was sent. What is lost after sending is the
     caller's to repeat, who knows how much time is left. Rate limits are not waited for here, where nobody could cancel the
@@ -35,7 +35,7 @@ def open_session() -> requests.Session:
         raise_on_status=False,
         respect_retry_after_header=False,
     )
-    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=PARALLEL_READS + 2, max_retries=retry)
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=sockets, max_retries=retry)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     # Anything but None keeps `requests` from sending what it finds in ~/.netrc instead of our token.
@@ -67,15 +67,20 @@ class Answer:
 class Connection:
     """One request, in the shape of PyGithub's connection classes."""
 
-    def __init__(self, session: requests.Session, *, origin: str, timeout: tuple[float, float]) -> None:
+    def __init__(
+        self, session: requests.Session, *, origin: str, token: str | None, timeout: tuple[float, float]
+    ) -> None:
         self._session = session
         self._origin = origin
+        self._token = token
         self._timeout = timeout
         self._request: tuple[str, str, Any, dict[str, str]] | None = None
 
     def request(self, verb: str, url: str, input: Any, headers: dict[str, str], stream: bool = False) -> None:  # noqa: A002, ARG002, FBT001, FBT002 - PyGithub calls it so
         """Keep what is to be sent."""
-        self._request = (verb, url, input, headers)
+        # In a copy: PyGithub writes its own headers to a log.
+        held = {**headers, "Authorization": f"Bearer {self._token}"} if self._token is not None else headers
+        self._request = (verb, url, input, held)
 
     def getresponse(self) -> Answer:
         """Send it. Raises what `requests` raises.

@@ -445,7 +445,7 @@ def test_a_renamed_repository_is_read_page_by_page_at_its_new_address(desk) -> N
         def log_message(self, *args: object) -> None:
             pass
 
-    real = client._session.request
+    real = client._line.session.request
 
     def request(verb, url, **more):
         # The stand-in has no renamed repositories: another server says so for it.
@@ -455,7 +455,7 @@ def test_a_renamed_repository_is_read_page_by_page_at_its_new_address(desk) -> N
         answer.headers["location"] = answer.headers["location"].replace(moved, desk.server.web_url)
         return answer
 
-    client._session.request = request
+    client._line.session.request = request
     with ThreadingHTTPServer(("127.0.0.1", 0), Moved) as server:
         moved = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()

@@ -1,11 +1,17 @@
-"""What one review is asked to do, as a value. The command line makes it, as every other door will; the wiring reads it."""
+"""What one review is asked to do, as a value. The command line makes it, as every other door does; the wiring reads it.
+
+Also the two sources that stand in front of others: one that was opened before, and one with a configuration of the user's.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot.errors import ConfigError
+from bot.review.config import CONFIG_PATH, read_config
 from bot.review.model import Effort, Severity
+from bot.review.ports import Opened, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +68,34 @@ class ReviewRequest:
     def post(self) -> bool:
         """Whether the review goes onto a pull request."""
         return isinstance(self.ask, PullAsk) and self.ask.post
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyOpen:
+    """A source that was opened before the review began."""
+
+    opened: Opened
+
+    def open(self) -> Opened:
+        """As it was."""
+        return self.opened
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """A source with the user's own file in the place of the repository's configuration."""
+
+    source: Source
+    path: Path
+
+    def open(self) -> Opened:
+        """The source's change. ConfigError for a file that cannot be read, or has mistakes."""
+        try:
+            text = self.path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise ConfigError(f"{self.path} cannot be read ({why})", remedy="Name a readable file.") from error
+        # Its mistakes are told under its own name, and before the change is read.
+        read_config(text, name=str(self.path))
+        opened = self.source.open()
+        return replace(opened, base_texts={**opened.base_texts, CONFIG_PATH: text})

@@ -10,35 +10,33 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 from bot import __version__
 from bot.analyzers.ruff import Ruff
 from bot.analyzers.sarif import SarifFile
-from bot.errors import ConfigError, CredentialsError, UserError
+from bot.errors import CredentialsError
 from bot.git.compare import diff_blobs
 from bot.git.difffile import DiffFileSource
 from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
 from bot.github.limits import READ_SECONDS
-from bot.github.names import origin, parse_pull_name
+from bot.github.names import check_server, parse_pull_name
 from bot.github.pace import Pace
 from bot.github.pulls import PullSource
 from bot.github.reviews import PullPublisher
-from bot.model.budget import Budget
+from bot.model.budget import Budget, Purse
 from bot.model.client import SparkModel
 from bot.model.endpoint import Endpoint, HttpOptions, read_endpoint
 from bot.model.prices import PriceTable
-from bot.request import DiffAsk, PullAsk, RangeAsk, ReviewRequest, StagedAsk
-from bot.review.config import CONFIG_PATH, read_config
-from bot.review.events import ReviewEvent
-from bot.review.model import Pull, Review
-from bot.review.options import Options, Services
-from bot.review.ports import Analyzer, Listener, Model, Opened, Publisher, Source, Stop
+from bot.model.till import Till
+from bot.request import AlreadyOpen, DiffAsk, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
+from bot.review.model import Pull, RepoName, Review
+from bot.review.options import Deaf, Options, Services
+from bot.review.ports import Analyzer, Clock, Listener, Opened, Publisher, ReviewDraft, Source, Stop
 from bot.review.run import run_review
 from bot.settings import Settings
 
@@ -46,6 +44,8 @@ HEAD_IS_FRESH: Final = 2.0
 """Seconds after the pull was read in which its head is not asked for again before the review is posted."""
 POSTING_SECONDS: Final = 30.0
 """What posting may take beyond the deadline of the review."""
+_OWN_ACCOUNT: Final = 0
+"""The pace of the settings' own token; installations have positive numbers."""
 NO_KEY: Final = "No API key is set (SPARK_API_KEY), so analyzers reviewed alone."
 MODEL_OFF: Final = "The model was switched off, so analyzers reviewed alone."
 
@@ -58,13 +58,6 @@ class MonotonicClock:
         return time.monotonic()
 
 
-class Deaf:
-    """A listener for nobody."""
-
-    def on(self, event: ReviewEvent) -> None:
-        """Nothing."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewJob:
     """One review, ready to run."""
@@ -73,12 +66,16 @@ class ReviewJob:
     options: Options
     services: Services
     warm: Callable[[], None] | None
+    till: Till
 
     def run(self) -> Review:
         """Review, and post where that was asked for. Raises UserError or OutsideError when there can be no review."""
         if self.warm is not None:
             threading.Thread(target=self.warm, name="warm", daemon=True).start()
-        return run_review(self.source, self.options, self.services)
+        try:
+            return run_review(self.source, self.options, self.services)
+        finally:
+            self.till.close()
 
     def cancel(self) -> None:
         """Close every stream and end soon; from any thread."""
@@ -96,6 +93,34 @@ class Waits:
     """Silence of GitHub after which an answer counts as lost."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullPlace:
+    """A pull request that a server works on, as the App."""
+
+    client: GitHubClient
+    """Of the App's installation there."""
+    installation: int
+    """Whose limits of writing are shared."""
+    repo: RepoName
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What a server's job brings to a review that the command line does not know."""
+
+    place: PullPlace
+    opened: Opened
+    """The pull, read already: whether it is to be reviewed was decided by it."""
+    began: float
+    """`Clock.now()` when the job began."""
+    run: str
+    stop: Stop
+    keep: Callable[[Review, ReviewDraft], bool]
+    purse: Purse | None = None
+    """What is left of the day's money."""
+
+
 class Shared:
     """The clients of one process. Thread-safe; close it at the end, or use it in a `with`."""
 
@@ -108,7 +133,7 @@ class Shared:
         self._settings = settings
         self._waits = waits or Waits()
         self._clock = MonotonicClock()
-        self._pace = Pace(clock=self._clock, wait=self._waits.pause)
+        self._paces: dict[int, Pace] = {}
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], SparkModel] = {}
         self._github: GitHubClient | None = None
@@ -138,16 +163,40 @@ class Shared:
             model.warm()
         self._client()
 
-    def job(self, request: ReviewRequest, listener: Listener | None = None) -> ReviewJob:
-        """One review. Raises UserError for what the request or the settings name wrongly."""
+    @property
+    def clock(self) -> Clock:
+        """The clock that every deadline is told by."""
+        return self._clock
+
+    def stop(self, seconds: float | None = None) -> Stop:
+        """A deadline that many seconds from now; what the settings give a review, by default."""
+        return Stop(deadline=self._clock.now() + (seconds or self._settings.deadline), clock=self._clock)
+
+    def pause(self, stop: Stop, seconds: float) -> bool:
+        """Wait, as for GitHub; True when cancelled meanwhile."""
+        return self._waits.pause(stop, seconds)
+
+    def job(
+        self, request: ReviewRequest, listener: Listener | None = None, *, errand: Errand | None = None
+    ) -> ReviewJob:
+        """One review. Raises UserError for what the request or the settings name wrongly.
+
+        With an `errand` the change, the account and the deadline are its own, and the request asks for no place.
+        """
         settings = self._settings
-        stop = Stop(deadline=self._clock.now() + (request.deadline or settings.deadline), clock=self._clock)
+        stop = errand.stop if errand is not None else self.stop(request.deadline)
         model, notice = self._model(request)
         limit = request.max_usd if request.max_usd is not None else settings.max_usd_per_review
         notices = settings.notices if notice is None else (*settings.notices, notice)
-        source: Source = self._source(request, stop)
+        source: Source = AlreadyOpen(errand.opened) if errand is not None else self._source(request, stop)
         if request.config is not None:
-            source = _Reconfigured(source, request.config)
+            source = Reconfigured(source, request.config)
+        publisher: Callable[[Pull], Publisher] | None = None
+        if errand is not None:
+            publisher = self._publisher(errand.place.client, errand.place.installation, self._posting(stop))
+        elif request.post:
+            publisher = self._publisher(self._client(), _OWN_ACCOUNT, self._posting(stop))
+        till = Till(model, limit, errand.purse if errand is not None else None)
         return ReviewJob(
             source=source,
             options=Options(
@@ -155,19 +204,31 @@ class Shared:
                 fail_on=request.fail_on,
                 never_fail=request.never_fail,
                 streams=settings.streams,
-                run=uuid.uuid4().hex[:12],
+                run=errand.run if errand is not None else uuid.uuid4().hex[:12],
                 notices=notices,
+                began=errand.began if errand is not None else None,
             ),
             services=Services(
-                model=_paid(model, limit) if model is not None else None,
+                model=till.model if model is not None else None,
                 analyzers=_analyzers(request),
-                publisher=self._publisher(self._posting(stop)) if request.post else None,
+                publisher=publisher,
                 listener=listener or Deaf(),
                 clock=self._clock,
                 stop=stop,
+                keep=errand.keep if errand is not None else None,
             ),
-            warm=model.warm if model is not None else None,
+            # A server is warm since it began.
+            warm=model.warm if model is not None and errand is None else None,
+            till=till,
         )
+
+    def pull_source(self, place: PullPlace, stop: Stop) -> Source:
+        """Reads a server's pull."""
+        return PullSource(place.client, place.repo, place.number, compare=diff_blobs, stop=stop)
+
+    def pull_publisher(self, place: PullPlace, pull: Pull, stop: Stop) -> Publisher:
+        """Posts on a server's pull, in whose head nothing is believed that was not just read."""
+        return PullPublisher(place.client, pull, pace=self._pace(place.installation), stop=stop)
 
     def _model(self, request: ReviewRequest) -> tuple[SparkModel | None, str | None]:
         """The model, or why there is none."""
@@ -200,7 +261,7 @@ class Shared:
                 return DiffFileSource(name)
             case PullAsk(name=text):
                 pull = parse_pull_name(text)
-                _check_server(pull.server, self._settings)
+                check_server(pull, web=self._settings.github_server_url, api=self._settings.github_api_url)
                 return PullSource(self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop)
 
     def _posting(self, stop: Stop) -> Stop:
@@ -209,9 +270,16 @@ class Shared:
         stop.on_stop(posting.cancel)
         return posting
 
-    def _publisher(self, stop: Stop) -> Callable[[Pull], Publisher]:
-        client = self._client()
-        return lambda pull: PullPublisher(client, pull, pace=self._pace, stop=stop, fresh=HEAD_IS_FRESH)
+    def _publisher(self, client: GitHubClient, account: int, stop: Stop) -> Callable[[Pull], Publisher]:
+        pace = self._pace(account)
+        return lambda pull: PullPublisher(client, pull, pace=pace, stop=stop, fresh=HEAD_IS_FRESH)
+
+    def _pace(self, account: int) -> Pace:
+        """The one pace of an account: the owner of the token, or an installation of the App."""
+        with self._lock:
+            if account not in self._paces:
+                self._paces[account] = Pace(clock=self._clock, wait=self._waits.pause)
+            return self._paces[account]
 
     def _client(self) -> GitHubClient:
         settings = self._settings
@@ -229,44 +297,5 @@ class Shared:
             return self._github
 
 
-def _paid(model: SparkModel, limit: float | None) -> Callable[[float | None], Model]:
-    """The model on a budget: the smaller of the caller's limit and the repository's."""
-
-    def make(configured: float | None) -> Model:
-        limits = [usd for usd in (limit, configured) if usd is not None]
-        return model.with_budget(Budget(min(limits))) if limits else model
-
-    return make
-
-
-def _check_server(server: str | None, settings: Settings) -> None:
-    """A pull on another server than the settings name must not be looked up on this one, where a number may exist too."""
-    known = {origin(url) for url in (settings.github_server_url, settings.github_api_url)}
-    if server is not None and server not in known:
-        raise UserError(
-            f"The pull request is on {server}, the settings are for {settings.github_server_url}",
-            remedy="Set GITHUB_API_URL (https://HOST/api/v3 on an Enterprise Server) and GITHUB_SERVER_URL.",
-        )
-
-
 def _analyzers(request: ReviewRequest) -> Sequence[Analyzer]:
     return [Ruff(), *(SarifFile(path) for path in request.sarif)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reconfigured:
-    """A source with the user's own file in the place of the repository's configuration."""
-
-    source: Source
-    path: Path
-
-    def open(self) -> Opened:
-        try:
-            text = self.path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise ConfigError(f"{self.path} cannot be read ({why})", remedy="Name a readable file.") from error
-        # Its mistakes are told under its own name, and before the change is read.
-        read_config(text, name=str(self.path))
-        opened = self.source.open()
-        return replace(opened, base_texts={**opened.base_texts, CONFIG_PATH: text})

@@ -54,3 +54,12 @@ def parse_pull_name(text: str) -> PullName:
             remedy="Use OWNER/REPO#NUMBER or the address of the pull request in the browser",
         )
     return PullName(repo=RepoName(found[1]), number=number, server=server)
+
+
+def check_server(pull: PullName, *, web: str, api: str) -> None:
+    """A pull on another server than the settings name must not be looked up on this one, where a number may exist too."""
+    if pull.server is not None and pull.server not in {origin(web), origin(api)}:
+        raise UserError(
+            f"The pull request is on {pull.server}, the settings are for {web}",
+            remedy="Set GITHUB_API_URL (https://HOST/api/v3 on an Enterprise Server) and GITHUB_SERVER_URL.",
+        )

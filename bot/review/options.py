@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.review.events import ReviewEvent
 from bot.review.model import Effort, Pull, Review, Severity
 from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, ReviewDraft, Stop
 
@@ -41,3 +42,10 @@ class Services:
     stop: Stop
     keep: Callable[[Review, ReviewDraft], bool] | None = None
     """Called with the finished review right before it is posted, so that it can be stored. False: it may not be posted."""
+
+
+class Deaf:
+    """A listener for nobody."""
+
+    def on(self, event: ReviewEvent) -> None:
+        """Nothing."""

@@ -106,8 +106,12 @@ def blueprint(
     seen: Callable[[str, str], None],
     is_open: Callable[[], bool],
     clock: Callable[[], float] = time.time,
+    patience: float = 10.0,
 ) -> Blueprint:
     """The route `/webhook`. `seen(event, outcome)` counts every delivery; while `is_open` says no, the answer is 503.
+
+    A sender who is silent for `patience` seconds in the middle of a body is given up (under gunicorn, whose socket the
+    door sees). One who sends a byte now and then is not: that is for a proxy in front.
 
     Raises ConfigError unless there are one or two secrets.
     """
@@ -116,7 +120,15 @@ def blueprint(
             "The webhook has no secret" if not any(secrets) else "The webhook takes one secret, or two while rotating",
             remedy="Set SPARK_WEBHOOK_SECRET to the secret of the GitHub App; two are separated by a comma",
         )
-    door = _Door(intake=intake, secrets=tuple(secrets), rules=rules, seen=seen, is_open=is_open, clock=clock)
+    door = _Door(
+        intake=intake,
+        secrets=tuple(secrets),
+        rules=rules,
+        seen=seen,
+        is_open=is_open,
+        clock=clock,
+        patience=patience,
+    )
     made = Blueprint("door", __name__)
 
     def routes(state: BlueprintSetupState) -> None:
@@ -136,6 +148,7 @@ class _Door:
     seen: Callable[[str, str], None]
     is_open: Callable[[], bool]
     clock: Callable[[], float]
+    patience: float
     large: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_LARGE_AT_ONCE))
 
     def answer(self, asked: Request) -> Response:
@@ -178,10 +191,8 @@ class _Door:
             self.large.release()
 
     def _read(self, asked: Request, delivery: str | None, received_at: float) -> _Answer:
-        # One byte more, because werkzeug cuts a body of unknown length at the limit without saying so.
-        asked.max_content_length = MOST_BYTES + 1
         try:
-            body = asked.get_data(cache=False)
+            body = self._body(asked)
         except ClientDisconnected:
             return _cut_short()
         if len(body) > MOST_BYTES:
@@ -192,6 +203,19 @@ class _Door:
         if refused is not None:
             return refused
         return self._signed(asked.headers["X-GitHub-Event"], body, DeliveryId(delivery or ""), received_at)
+
+    def _body(self, asked: Request) -> bytes:
+        # One byte more, because werkzeug cuts a body of unknown length at the limit without saying so.
+        asked.max_content_length = MOST_BYTES + 1
+        # gunicorn waits without end for a body that does not come, and a thread with it.
+        sock = asked.environ.get("gunicorn.socket")
+        if sock is None:
+            return asked.get_data(cache=False)
+        sock.settimeout(self.patience)
+        try:
+            return asked.get_data(cache=False)
+        finally:
+            sock.settimeout(None)
 
     def _unsigned(self, asked: Request, body: bytes) -> _Answer | None:
         header = asked.headers.get("X-Hub-Signature-256")

@@ -1,0 +1,288 @@
+"""Taking orders, inside one transaction: a delivery and its job are stored together, known ones are found, the newest wins.
+
+Everything here is statements on a connection that the caller has opened; nothing is told to anybody before the commit, so
+each function returns what is to be told. It refuses to know threads and processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Row,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from bot.engine import tables
+from bot.engine.codec import dump_ended, dump_work
+from bot.engine.model import (
+    Acceptance,
+    AlreadyKnown,
+    Delivery,
+    Ended,
+    ExecutorId,
+    Job,
+    JobId,
+    JobState,
+    StopCause,
+    Taken,
+)
+from bot.hooks.events import DeliveryId, InstallationId
+from bot.hooks.orders import ReviewHead, ReviewPull, Work
+from bot.review.model import RepoName
+
+RETRY_AFTER: Final = 30
+"""Seconds that a full queue asks for."""
+
+AnyRow = Row[*tuple[Any, ...]]
+
+_NEWER: Final = "A newer order for this pull came"
+
+jobs = tables.jobs
+deliveries = tables.deliveries
+
+
+def _under_way() -> ColumnElement[bool]:
+    return or_(jobs.c.state == JobState.QUEUED.value, jobs.c.state == JobState.RUNNING.value)
+
+
+def _stopping(which: ColumnElement[bool]) -> ReturningUpdate[tuple[str, str, str | None]]:
+    """End what waits and never began; ask the rest to stop. One statement, so that no claim can come between.
+
+    A job that was begun and waits again (its process died, or parked it) has a check run open: it is run once more, told
+    to stop from the start, so that the check run is closed.
+    """
+    fresh = and_(jobs.c.state == JobState.QUEUED.value, jobs.c.attempt == 0)
+    return (
+        update(jobs)
+        .where(which, _under_way(), jobs.c.stop.is_(None), jobs.c.released == 0)
+        .values(
+            state=case((fresh, JobState.SUPERSEDED.value), else_=jobs.c.state),
+            ended_at=case((fresh, bindparam("now", type_=Float)), else_=jobs.c.ended_at),
+            ended=case((fresh, bindparam("end", type_=Text)), else_=jobs.c.ended),
+            stop=bindparam("cause", type_=Text),
+        )
+        .returning(jobs.c.id, jobs.c.state, jobs.c.owner)
+    )
+
+
+def _same(counts: ColumnElement[bool]) -> Select[tuple[str, str]]:
+    asked = select(jobs.c.id, jobs.c.state).where(jobs.c.sameness == bindparam("same", type_=Text), counts)
+    return asked.order_by(jobs.c.created_at.desc()).limit(1)
+
+
+# Statements of the way of a delivery are built once: building one costs more than SQLite takes to do it.
+_IN_TURN: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:lane, 41))")
+_DELIVERY: Final = (
+    select(deliveries.c.job, jobs.c.state, jobs.c.lane, jobs.c.created_at)
+    .select_from(deliveries.outerjoin(jobs, jobs.c.id == deliveries.c.job))
+    .where(deliveries.c.id == bindparam("delivery_id", type_=Text))
+)
+_NEWER_IN_LANE: Final = (
+    select(jobs.c.id, jobs.c.state)
+    .where(
+        jobs.c.lane == bindparam("in_lane", type_=Text),
+        jobs.c.created_at > bindparam("since", type_=Float),
+        jobs.c.state != JobState.FAILED.value,
+    )
+    .order_by(jobs.c.created_at.desc())
+    .limit(1)
+)
+_SAME_UNDER_WAY: Final = _same(and_(_under_way(), jobs.c.stop.is_(None)))
+_SAME: Final = _same(or_(and_(_under_way(), jobs.c.stop.is_(None)), jobs.c.state == JobState.DONE.value))
+_WAITING: Final = select(func.count()).select_from(
+    select(literal(1)).where(jobs.c.state == JobState.QUEUED.value).limit(bindparam("most", type_=Integer)).subquery()
+)
+_STOP_LANE: Final = _stopping(jobs.c.lane == bindparam("in_lane", type_=Text))
+_NEW_JOB: Final = insert(jobs)
+_NEW_DELIVERY: Final = insert(deliveries)
+
+
+class FullError(Exception):
+    """The queue is full: raised inside the transaction, so that it is taken back. Never leaves the engine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a transaction did to jobs that were there before."""
+
+    ended: tuple[JobId, ...] = ()
+    """They waited, had never begun, and are over now."""
+    stopped: tuple[tuple[JobId, ExecutorId | None], ...] = ()
+    """They run, or were begun once: they are to stop. With whose they are."""
+
+
+def lane_of(work: Work) -> str:
+    """What runs one after another: a pull, or a head."""
+    repo = work.place.repo
+    return f"{repo}#{work.number}" if isinstance(work, ReviewPull) else f"{repo}@{work.head_sha}"
+
+
+def sameness_of(work: Work) -> str:
+    """A hash of what the work would do: equal ones would do the same."""
+    facts = [type(work).__name__, lane_of(work), work.head_sha]
+    if isinstance(work, ReviewPull):
+        facts.append(work.base_ref)
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+
+
+def accept(connection: Connection, delivery: Delivery, work: Work, *, queue: int) -> tuple[Acceptance, Told]:
+    """Store the delivery and its job, unless it is known. Raises FullError when `queue` jobs wait already."""
+    _in_turn(connection, lane_of(work))
+    earlier = _delivery(connection, delivery.id)
+    if earlier is not None and (known := _known_delivery(connection, earlier)) is not None:
+        return known, Told()
+    if (known := _known_work(connection, work)) is not None:
+        _remember(connection, delivery, known.job, known.why, again=earlier is not None)
+        return known, Told()
+    job, told = _add(connection, delivery.id, work, created_at=delivery.received_at, queue=queue)
+    _remember(connection, delivery, job, "taken", again=earlier is not None)
+    return Taken(job=job), told
+
+
+def submit(connection: Connection, parent: Job, work: Work, *, now: float) -> tuple[JobId | None, Told]:
+    """A further job of `parent`; None when it made that one already, or the same is under way. The queue's bound is not
+    asked: what was taken is done.
+    """
+    _in_turn(connection, lane_of(work))
+    made = select(jobs.c.id).where(jobs.c.sameness == sameness_of(work), jobs.c.delivery == parent.delivery)
+    if connection.execute(made).first() is not None or _known_work(connection, work) is not None:
+        return None, Told()
+    return _add(connection, parent.delivery, work, created_at=now, queue=None)
+
+
+def note(connection: Connection, delivery: Delivery, answer: str) -> AlreadyKnown | None:
+    """Remember a delivery that needs no job; what is known of it already, if it came before."""
+    earlier = _delivery(connection, delivery.id)
+    if earlier is None:
+        _remember(connection, delivery, None, answer, again=False)
+        return None
+    state = None if earlier.state is None else JobState(earlier.state)
+    return AlreadyKnown(job=earlier.job, state=state, why="This delivery is known")
+
+
+def stop_pull(connection: Connection, repo: RepoName, number: int, why: str, *, now: float) -> Told:
+    """What waits or runs for a pull ends."""
+    which = and_(jobs.c.repo == repo, jobs.c.number == number)
+    return _stop(connection, _stopping(which), StopCause.WITHDRAWN, why, now)
+
+
+def stop_installation(
+    connection: Connection, installation: InstallationId, repos: Sequence[RepoName], why: str, *, now: float
+) -> Told:
+    """What waits or runs for an installation, or for some repositories of it, ends."""
+    which = jobs.c.installation == installation
+    stopping = _stopping(and_(which, jobs.c.repo.in_(repos)) if repos else which)
+    return _stop(connection, stopping, StopCause.WITHDRAWN, why, now)
+
+
+def _in_turn(connection: Connection, lane: str) -> None:
+    """Orders of one lane one after another, in all processes. On SQLite every transaction is."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_IN_TURN, {"lane": lane})
+
+
+def _delivery(connection: Connection, delivery: DeliveryId) -> AnyRow | None:
+    return connection.execute(_DELIVERY, {"delivery_id": delivery}).first()
+
+
+def _known_delivery(connection: Connection, earlier: AnyRow) -> AlreadyKnown | None:
+    """None when the delivery's job has failed, and nothing newer was ordered for its lane since."""
+    if earlier.state is None:
+        return AlreadyKnown(job=None, state=None, why="This delivery is known and needed no review")
+    if earlier.state != JobState.FAILED.value:
+        return AlreadyKnown(job=earlier.job, state=JobState(earlier.state), why="This delivery is known")
+    row = connection.execute(_NEWER_IN_LANE, {"in_lane": earlier.lane, "since": earlier.created_at}).first()
+    return None if row is None else AlreadyKnown(job=row.id, state=JobState(row.state), why=_NEWER)
+
+
+def _known_work(connection: Connection, work: Work) -> AlreadyKnown | None:
+    """A job that does the same, or has done it. One that was skipped, stopped or has failed does not count."""
+    again = isinstance(work, ReviewHead) or (isinstance(work, ReviewPull) and work.force)
+    row = connection.execute(_SAME_UNDER_WAY if again else _SAME, {"same": sameness_of(work)}).first()
+    if row is None:
+        return None
+    state = JobState(row.state)
+    return AlreadyKnown(
+        job=row.id, state=state, why="This head was reviewed" if state.is_over else "This head is under way"
+    )
+
+
+def _add(
+    connection: Connection, delivery: DeliveryId, work: Work, *, created_at: float, queue: int | None
+) -> tuple[JobId, Told]:
+    lane = lane_of(work)
+    told = Told()
+    if isinstance(work, ReviewPull):
+        told = _stop(connection, _STOP_LANE, StopCause.SUPERSEDED, _NEWER, created_at, in_lane=lane)
+    # After that: a newer head takes the place of the one that waited.
+    if queue is not None and _is_full(connection, queue):
+        raise FullError
+    job = JobId(secrets.token_hex(8))
+    connection.execute(
+        _NEW_JOB,
+        {
+            "id": job,
+            "delivery": delivery,
+            "repo": work.place.repo,
+            "number": getattr(work, "number", None),
+            "installation": work.place.installation,
+            "lane": lane,
+            "sameness": sameness_of(work),
+            "work": dump_work(work),
+            "state": JobState.QUEUED.value,
+            "attempt": 0,
+            "created_at": created_at,
+        },
+    )
+    return job, told
+
+
+def _is_full(connection: Connection, queue: int) -> bool:
+    count: int = connection.execute(_WAITING, {"most": queue}).scalar_one()
+    return count >= queue
+
+
+def _stop(
+    connection: Connection,
+    stopping: ReturningUpdate[tuple[str, str, str | None]],
+    cause: StopCause,
+    why: str,
+    now: float,
+    **which: str,
+) -> Told:
+    ended = dump_ended(Ended(state=JobState.SUPERSEDED, why=why))
+    rows = connection.execute(stopping, {"now": now, "end": ended, "cause": cause.value, **which}).all()
+    return Told(
+        ended=tuple(JobId(row.id) for row in rows if row.state == JobState.SUPERSEDED.value),
+        stopped=tuple((JobId(row.id), row.owner) for row in rows if row.state != JobState.SUPERSEDED.value),
+    )
+
+
+def _remember(connection: Connection, delivery: Delivery, job: JobId | None, answer: str, *, again: bool) -> None:
+    values: dict[str, Any] = {"received_at": delivery.received_at, "job": job, "answer": answer}
+    if again:
+        connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(**values))
+    else:
+        connection.execute(_NEW_DELIVERY, {"id": delivery.id, "event": delivery.event, **values})

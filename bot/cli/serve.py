@@ -42,6 +42,6 @@ def run(options: argparse.Namespace) -> int:
 
     def make() -> Station:
         # Read anew by each worker: /setup writes the file and has the worker replaced.
-        return Station(read(), host=options.host, settings_file=file)
+        return Station(read(), host=options.host, url=url, settings_file=file)
 
     return gunicorn_app.serve(make, listener, grace=options.grace)

@@ -159,7 +159,10 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
 
     def load(self) -> Callable[..., Any]:
         """The application of this worker."""
-        self.station = self._make()
+        try:
+            self.station = self._make()
+        except SparkError as error:
+            _give_up(error)
         return self.station.wsgi
 
 
@@ -214,8 +217,7 @@ def _start_station(station: Station) -> None:
     try:
         station.start()
     except SparkError as error:
-        log.error("server.cannot_start", reason=str(error))
-        _leave(_HALT_USER if isinstance(error, UserError) else _HALT_OURS)
+        _give_up(error)
     except BaseException as error:  # noqa: BLE001 - the outermost frame of this thread: a server that is half up helps nobody
         log.error("server.cannot_start", exc=error)
         _leave(_HALT_OURS)
@@ -227,6 +229,11 @@ def _end(_master: Any, worker: Any) -> None:
         worker.app.station.close()
     if worker.booted:
         _leave(0)
+
+
+def _give_up(error: SparkError) -> NoReturn:
+    log.error("server.cannot_start", reason=str(error))
+    _leave(_HALT_USER if isinstance(error, UserError) else _HALT_OURS)
 
 
 def _leave(code: int) -> NoReturn:

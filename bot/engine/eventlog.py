@@ -30,6 +30,7 @@ class EventLog:
         self._database = database
         self._memory = Memory()
         self._closing = threading.Event()
+        self._hung_up = threading.Event()
         self._writer = EventWriter(database, self._memory, self._closing)
         self._poller = EventPoller(database, self._memory, self._closing)
 
@@ -83,14 +84,23 @@ class EventLog:
                 channel.watchers.discard(watcher)
                 self._memory.let_go(job_id)
 
+    def hang_up(self) -> None:
+        """End everybody's `watch`, and each one from now on after what there is. Telling and storing go on."""
+        with self._memory.lock:
+            self._hung_up.set()
+            self._wake_all()
+
     def close(self) -> None:
         """Store what waits, end all `watch`, stop the threads. The database is closed by who made it."""
         with self._memory.lock:
             self._closing.set()
-            for channel in self._memory.channels.values():
-                channel.wake()
+            self._wake_all()
         self._poller.close()
         self._writer.close()
+
+    def _wake_all(self) -> None:
+        for channel in self._memory.channels.values():
+            channel.wake()
 
     def _introduce(self, job_id: str, channel: Channel) -> bool:
         """Learn from the database where a job stands that is not told of here. False when there is no such job."""
@@ -125,7 +135,7 @@ class EventLog:
             if whole:
                 # All up to the floor was in the database, or is there no more.
                 after = max(after, floor)
-            if self._closing.is_set() or (final is not None and after >= final):
+            if self._closing.is_set() or self._hung_up.is_set() or (final is not None and after >= final):
                 return
             if not found and not watcher.wake.wait(beat):
                 yield None

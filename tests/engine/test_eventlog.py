@@ -393,6 +393,20 @@ def test_closing_stores_what_waits_and_ends_every_watch(database: Database) -> N
     assert len(log.read(JOB)) == 2
 
 
+def test_hanging_up_ends_every_watch_and_goes_on_storing(database: Database) -> None:
+    a_job(database)
+    with closing(EventLog(database)) as log:
+        log.tell(JOB, RUNNING)
+        watching = Watching(log)
+        watching.wait_for(1)
+        log.hang_up()
+        assert watching.wait() == ["running"]
+        log.tell(JOB, note("later"))
+        log.flush(JOB)
+        assert words(log.read(JOB)) == ["running", "later"]
+        assert words(list(log.watch(JOB, beat=60))) == ["running", "later"]
+
+
 def test_live_pages_of_other_processes_share_one_question(
     database: Database, events: EventLog, elsewhere: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

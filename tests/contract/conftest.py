@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import jwt
 import pytest
 
-from bot.sandbox.github import GitHubOptions, GitHubServer, Limits, Seen, new_private_key
+from bot.sandbox.github import GitHubOptions, GitHubServer, Limits, Seen, manifests, new_private_key
 
 REPO = "/repos/octo/demo"
 
@@ -149,6 +149,15 @@ def integrations(walk: Walk, head: str) -> None:
     walk("GET", f"{REPO}/check-runs/{run['id']}")
     walk("GET", f"{REPO}/check-runs/{run['id']}/annotations")
     walk("POST", f"{REPO}/check-runs/{run['id']}/rerequest", ok=201)
+    walk("POST", f"{REPO}/check-suites/{run['check_suite']['id']}/rerequest", ok=201)
+    code = manifests.create(
+        world, {"url": "https://spark.example", "redirect_url": "https://spark.example"}, "New", app.owner
+    )
+    walk("POST", f"/app-manifests/{code}/conversions", ok=201)
+    walk("POST", f"/app-manifests/{code}/conversions", ok=404)
+    world.suspend(installation)
+    walk("GET", REPO, ok=403)
+    world.suspend(installation, lift=True)
     walk("GET", f"{REPO}/commits/work/check-runs")
     walk("POST", f"{REPO}/statuses/{head}", {"state": "success", "context": "spark", "description": "fine"}, ok=201)
     walk("GET", f"{REPO}/commits/work/statuses")

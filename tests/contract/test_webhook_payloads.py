@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.sandbox.github import GitHubOptions, GitHubServer, new_private_key
+from bot.github.manifest import EVENTS, PERMISSIONS
+from bot.sandbox.github import GitHubOptions, GitHubServer, gestures, new_private_key
 from bot.sandbox.github.happening import Happening
+from bot.sandbox.github.records import Hook
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,10 @@ def sent() -> Any:
     with GitHubServer(GitHubOptions(webhook_url="http://127.0.0.1:9/", webhook_secret="s")) as server:
         world = server.world
         repo = world.create_repo("octo/demo")
-        world.install(world.app(1, new_private_key(), "spark"), "octo")
+        permissions = {name: level for name, (level, _) in PERMISSIONS.items()}
+        world.install(
+            world.app(1, new_private_key(), "spark", permissions=permissions, events=tuple(EVENTS)), "octo"
+        )
         lines = "".join(f"line {at}\n" for at in range(40))
         repo.commit("main", {"a.py": lines})
         repo.branch("work")
@@ -31,8 +36,36 @@ def sent() -> Any:
         repo.edit_pull(1, title="Edited", body="Edited too")
         repo.close_pull(1)
         repo.reopen_pull(1)
+        repo.to_draft(1)
+        gestures.label_pull(repo, 1, "spark")
+        _checks_and_groups(server)
+        _installations(server)
         assert server.webhooks.wait()
         return {f"{each.event}.{each.action}": each for each in server.webhooks.deliveries}
+
+
+def _checks_and_groups(server: GitHubServer) -> None:
+    repo = server.world.repo("octo/demo")
+    (run,) = gestures.check_runs(repo, repo.pulls[1].former_heads[-1])
+    run.actions = [{"label": "Again", "description": "d", "identifier": "again"}]
+    gestures.press(repo, run, "again")
+    gestures.rerequest_suite(repo, run.suite)
+    gestures.destroy_group(repo, gestures.queue_merge(repo, 1))
+
+
+def _installations(server: GitHubServer) -> None:
+    world = server.world
+    (installation,) = world.installations.values()
+    world.create_repo("octo/other")
+    world.choose_repos(installation, {"octo/demo"})
+    world.choose_repos(installation, {"octo/demo", "octo/other"})
+    world.suspend(installation)
+    world.suspend(installation, lift=True)
+    app = installation.app
+    app.hook = Hook(url="http://127.0.0.1:9/own", secret="own", active=True)
+    server.webhooks.ping(app)
+    app.hook = None
+    world.uninstall(installation)
 
 
 def _talk(server: GitHubServer) -> None:

@@ -26,12 +26,26 @@ DATA = Path(__file__).parent / "data"
 SDL = Path(__file__).parents[2] / "bot" / "sandbox" / "github" / "schema.graphql"
 NOISE = {"description", "example", "examples", "deprecated", "x-github", "externalDocs", "discriminator", "default"}
 EVENTS = {
-    "pull_request": ("opened", "synchronize", "closed", "reopened", "ready_for_review", "edited"),
+    "pull_request": (
+        "opened",
+        "synchronize",
+        "closed",
+        "reopened",
+        "ready_for_review",
+        "converted_to_draft",
+        "labeled",
+        "edited",
+    ),
     "pull_request_review": ("submitted",),
     "pull_request_review_comment": ("created",),
     "pull_request_review_thread": ("resolved",),
     "issue_comment": ("created", "edited"),
-    "check_run": ("created", "completed", "rerequested"),
+    "check_run": ("created", "completed", "rerequested", "requested_action"),
+    "check_suite": ("rerequested",),
+    "merge_group": ("checks_requested", "destroyed"),
+    "installation": ("created", "deleted", "suspend", "unsuspend"),
+    "installation_repositories": ("added", "removed"),
+    "ping": (None,),
 }
 EXAMPLES = {
     "pull_request": ("opened", "synchronize"),
@@ -39,7 +53,11 @@ EXAMPLES = {
     "pull_request_review_comment": ("created",),
     "pull_request_review_thread": ("resolved",),
     "issue_comment": ("created",),
-    "check_run": ("completed",),
+    "check_run": ("completed", "requested_action"),
+    "check_suite": ("rerequested",),
+    "merge_group": ("checks_requested",),
+    "installation": ("created", "suspend"),
+    "installation_repositories": ("added", "removed"),
 }
 SAME = {"/repos/{}/{}/contents": "/repos/{}/{}/contents/{}"}
 
@@ -137,7 +155,8 @@ def webhooks(folder: Path) -> dict[str, Any]:
     payloads = {}
     for event, actions in EVENTS.items():
         for action in actions:
-            hook = api["webhooks"][f"{event.replace('_', '-')}-{action.replace('_', '-')}"]["post"]
+            name = event if action is None else f"{event}-{action}"
+            hook = api["webhooks"][name.replace("_", "-")]["post"]
             headers = [each["name"] for each in hook["parameters"] if each["in"] == "header"]
             schema = plain(hook["requestBody"]["content"]["application/json"]["schema"])
             payloads[f"{event}.{action}"] = {"headers": headers, "payload": schema}

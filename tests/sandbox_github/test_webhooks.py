@@ -118,18 +118,21 @@ def test_what_is_said_on_a_pull_is_told(told) -> None:
         ("pull_request_review", "submitted"),
         ("pull_request_review_comment", "created"),
         ("issue_comment", "created"),
+        ("installation", "created"),
         ("check_run", "created"),
         ("check_run", "completed"),
     ]
     said = json.loads(receiver.got[3][1])
     assert said["issue"]["pull_request"]["url"].endswith("/pulls/1")
     assert "installation" not in said
-    assert json.loads(receiver.got[4][1])["installation"]["id"]
+    assert json.loads(receiver.got[5][1])["installation"]["id"]
 
 
 def test_a_failed_delivery_is_logged_and_can_be_had_again_with_its_guid(told) -> None:
     desk, receiver = told
     key, _, _ = desk.app()
+    assert desk.server.webhooks.wait()
+    receiver.got.clear()
     receiver.status = 503
     desk.pull({"a": "1\n"}, {"a": "2\n"})
     assert desk.server.webhooks.wait()

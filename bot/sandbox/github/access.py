@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.github.app_auth import BadJwt, app_of_jwt, looks_like_jwt
 from bot.sandbox.github.call import ApiError, not_found
-from bot.sandbox.github.records import Principal
+from bot.sandbox.github.records import Installation, Principal
 
 if TYPE_CHECKING:
     from bot.sandbox.github.repo import Repo
@@ -58,7 +58,17 @@ def identify(world: World, header: str | None) -> Principal:
         found = world.tokens.get(token)
     if found is None or (found.expires is not None and found.expires <= world.options.clock()):
         raise ApiError(401, "Bad credentials")
+    if found.installation is not None:
+        if found.installation.id not in world.installations:
+            raise ApiError(401, "Bad credentials")
+        refuse_suspended(found.installation)
     return found
+
+
+def refuse_suspended(installation: Installation) -> None:
+    """ApiError 403 for an App that somebody has suspended."""
+    if installation.suspended_at is not None:
+        raise ApiError(403, "This installation has been suspended")
 
 
 def sees(world: World, who: Principal, repo: Repo) -> bool:

@@ -18,6 +18,13 @@ class Happening:
 
     event: str
     action: str | None
-    repo: Repo
+    repo: Repo | None
+    """None for what concerns an account: an App's installation."""
     sender: User
     subjects: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def place(self) -> Repo:
+        """The repository of what happens in one."""
+        assert self.repo is not None
+        return self.repo

@@ -91,6 +91,8 @@ class GitHubOptions:
     webhook_secret: str = ""
     webhook_timeout: float = 10.0
     """Seconds that a receiver has for its answer (docs: 10 s)."""
+    webhook_workers: int = 1
+    """Deliveries under way at once. With one they come in order, which GitHub does not promise."""
     clock: Callable[[], float] = time.time
     """Seconds since 1970; the rate limits and every timestamp are told by it."""
     port: int = 0

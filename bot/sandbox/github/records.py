@@ -30,8 +30,17 @@ class User:
 
 
 @dataclass(slots=True, kw_only=True)
+class Hook:
+    """Where an App wants its deliveries."""
+
+    url: str
+    secret: str
+    active: bool
+
+
+@dataclass(slots=True, kw_only=True)
 class App:
-    """A GitHub App, with the public half of its key in PEM."""
+    """A GitHub App, with the public half of its key in PEM; empty until it has one."""
 
     id: int
     node_id: str
@@ -43,6 +52,11 @@ class App:
     permissions: dict[str, str]
     events: tuple[str, ...]
     created_at: str
+    hook: Hook | None = None
+    """None for an App without a webhook of its own: the stand-in's one address serves it."""
+    description: str = ""
+    url: str = ""
+    setup_url: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +69,8 @@ class Installation:
     repos: set[str] | None
     permissions: dict[str, str]
     created_at: str
+    suspended_by: User | None = None
+    suspended_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +253,17 @@ class CheckSuite:
     app: App
     created_at: str
     runs: list[CheckRun] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class MergeGroup:
+    """What a merge queue wants to merge: pulls on top of the base, with a commit of their own."""
+
+    pull: Pull
+    head_sha: str
+    head_ref: str
+    base_sha: str
+    base_ref: str
 
 
 @dataclass(slots=True, kw_only=True)

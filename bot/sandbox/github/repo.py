@@ -237,6 +237,13 @@ class Repo(PullDiffs):
             pull.draft, pull.updated_at = False, self.world.now()
             self.happened("pull_request", "ready_for_review", self.world.user(by or pull.author.login), pull=pull)
 
+    def to_draft(self, number: int, *, by: str | None = None) -> None:
+        """Make a pull a draft again."""
+        with self.world.lock:
+            pull = self.pulls[number]
+            pull.draft, pull.updated_at = True, self.world.now()
+            self.happened("pull_request", "converted_to_draft", self.world.user(by or pull.author.login), pull=pull)
+
     def merge_pull(self, number: int, *, by: str | None = None) -> str:
         """Merge with a merge commit; returns its sha. GitError when it conflicts."""
         with self.world.lock:

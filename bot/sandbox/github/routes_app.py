@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from bot.sandbox.github.app_auth import TOKEN_SECONDS, make_installation_token
+from bot.sandbox.github.access import refuse_suspended
+from bot.sandbox.github.app_auth import TOKEN_SECONDS, make_installation_token, new_private_key, public_half
 from bot.sandbox.github.call import ApiError, Call, Reply, Route, not_found
 from bot.sandbox.github.records import App, Installation, Json
 from bot.sandbox.github.shapes import app_json, installation_json, repo_json
@@ -56,6 +57,7 @@ def repo_installation(call: Call) -> Reply:
 def create_token(call: Call) -> Reply:
     """An installation token for an hour, narrowed to `repositories` and `permissions` if they are given."""
     installation, world, fields = _installation(call), call.world, call.fields
+    refuse_suspended(installation)
     permissions = dict(installation.permissions)
     wanted = fields.get("permissions")
     if wanted is not None:
@@ -108,7 +110,7 @@ def list_reach(call: Call) -> Reply:
 
 def list_deliveries(call: Call) -> Reply:
     """Webhook deliveries, newest first, by cursor; `status=failure` gives the failed ones."""
-    found = list(reversed(call.webhooks.deliveries))
+    found = [each for each in reversed(call.webhooks.deliveries) if each.app in {None, _app(call).id}]
     wanted = call.query.get("status")
     if wanted in {"success", "failure"}:
         found = [each for each in found if (200 <= each.status_code < 400) == (wanted == "success")]
@@ -174,6 +176,24 @@ def attempt(call: Call) -> Reply:
     return Reply(status=202, data={})
 
 
+def convert(call: Call) -> Reply:
+    """The new App of a code, with its secrets. Works once, for an hour; needs no token."""
+    made = call.world.new_apps.pop(str(call.args["code"]), None)
+    if made is None or made.expires <= call.world.options.clock():
+        raise not_found()
+    pem = new_private_key()
+    made.app.public_key = public_half(pem)
+    return Reply(
+        status=201,
+        data=app_json(call.urls, made.app)
+        | {
+            "client_secret": made.client_secret,
+            "webhook_secret": made.app.hook.secret if made.app.hook is not None and made.app.hook.active else None,
+            "pem": pem,
+        },
+    )
+
+
 def get_rate_limit(call: Call) -> Reply:
     """What is left of the hourly limits. Asking costs nothing."""
     core = call.rates.window(call.who.key)
@@ -215,6 +235,9 @@ ROUTES = {
     ),
     ("POST", "/app/hook/deliveries/<int:delivery>/attempts"): Route(
         run=attempt, needs="jwt:write", docs=f"{_HOOKS}redeliver-a-delivery-for-an-app-webhook"
+    ),
+    ("POST", "/app-manifests/<code>/conversions"): Route(
+        run=convert, docs=f"{_DOCS}create-a-github-app-from-a-manifest"
     ),
     ("GET", "/rate_limit"): Route(run=get_rate_limit, docs="rate-limit/rate-limit#get-rate-limit-status"),
 }

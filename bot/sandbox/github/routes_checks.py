@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from bot.sandbox.github import gestures
 from bot.sandbox.github.call import ApiError, Call, Reply, Route, invalid_request, not_found, validation_failed
 from bot.sandbox.github.records import CheckRun, CheckSuite, Json, Status
 from bot.sandbox.github.routes_contents import commit_named
@@ -89,6 +90,8 @@ def _apply(call: Call, run: CheckRun, *, creating: bool) -> None:
         run.completed_at = fields.get("completed_at", call.world.now())
     elif status is not None:
         run.status = status
+        if status != "completed":
+            run.conclusion = run.completed_at = None
 
 
 def _check_state(run: CheckRun, status: Json, conclusion: Json) -> None:
@@ -184,7 +187,19 @@ def list_annotations(call: Call) -> Reply:
 
 def rerequest(call: Call) -> Reply:
     """Ask for a check run again. The run itself is not reset."""
-    call.repo.happened("check_run", "rerequested", call.user, run=_run(call))
+    run = _run(call)
+    if run.suite.app is not call.who.app:
+        raise ApiError(403, "This check run is not rerequestable")
+    gestures.rerequest_run(call.repo, run, by=call.user.login)
+    return Reply(status=201, data={})
+
+
+def rerequest_suite(call: Call) -> Reply:
+    """Ask for all of a suite's check runs again."""
+    suite = call.repo.suites.get(int(call.args["suite"]))
+    if suite is None or suite.app is not call.who.app:
+        raise not_found()
+    gestures.rerequest_suite(call.repo, suite, by=call.user.login)
     return Reply(status=201, data={})
 
 
@@ -283,6 +298,9 @@ ROUTES = {
         run=list_annotations, needs="checks:read", docs=f"{_DOCS}list-check-run-annotations"
     ),
     ("POST", f"{_RUN}/rerequest"): Route(run=rerequest, needs="checks:write", docs=f"{_DOCS}rerequest-a-check-run"),
+    ("POST", f"{_REPO}/check-suites/<int:suite>/rerequest"): Route(
+        run=rerequest_suite, needs="checks:write", docs="checks/suites#rerequest-a-check-suite"
+    ),
     ("GET", f"{_REPO}/commits/<path:ref>/check-runs"): Route(
         run=list_runs, needs="checks:read", docs=f"{_DOCS}list-check-runs-for-a-git-reference"
     ),

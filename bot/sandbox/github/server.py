@@ -17,7 +17,7 @@ from typing import Any, Self
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from bot.sandbox.github import control, web
+from bot.sandbox.github import control, web, web_apps, web_checks
 from bot.sandbox.github.call import Route
 from bot.sandbox.github.faults import FaultBook
 from bot.sandbox.github.gate import CutError, Site, connection, hang_up, serve
@@ -162,7 +162,8 @@ class _ByNumber:
 def _install(app: Flask, site: Site) -> None:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    web.install(app, site)
+    for pages in (web, web_checks, web_apps):
+        pages.install(app, site)
     if site.world.options.control:
         control.install(app, site)
     for (method, template), route in ROUTES.items():

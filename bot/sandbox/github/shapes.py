@@ -209,8 +209,8 @@ def app_json(urls: Urls, app: App) -> dict[str, Json]:
         "node_id": app.node_id,
         "owner": user_json(urls, app.owner),
         "name": app.name,
-        "description": "",
-        "external_url": f"{urls.web}/apps/{app.slug}",
+        "description": app.description,
+        "external_url": app.url or f"{urls.web}/apps/{app.slug}",
         "html_url": f"{urls.web}/apps/{app.slug}",
         "created_at": app.created_at,
         "updated_at": app.created_at,
@@ -241,8 +241,8 @@ def installation_json(urls: Urls, installation: Installation) -> dict[str, Json]
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": None,
-        "suspended_at": None,
+        "suspended_by": user_json(urls, installation.suspended_by) if installation.suspended_by else None,
+        "suspended_at": installation.suspended_at,
     }
 
 

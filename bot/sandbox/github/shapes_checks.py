@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bot.sandbox.github.git import CommitInfo
 from bot.sandbox.github.records import CheckRun, CheckSuite, Json, Pull, Status
-from bot.sandbox.github.shapes import Urls, app_json, user_json
+from bot.sandbox.github.shapes import Urls, app_json, git_time, user_json
 
 if TYPE_CHECKING:
     from bot.sandbox.github.repo import Repo
@@ -64,6 +65,30 @@ def suite_json(urls: Urls, repo: Repo, suite: CheckSuite, pulls: list[dict[str, 
         "app": app_json(urls, suite.app),
         "created_at": suite.created_at,
         "updated_at": suite.created_at,
+    }
+
+
+def whole_suite_json(urls: Urls, repo: Repo, suite: CheckSuite) -> dict[str, Json]:
+    """A check suite as `check_suite` webhooks have it."""
+    pulls = [_small_pull(urls, repo, pull) for pull in _pulls_at(repo, suite.head_sha)]
+    return suite_json(urls, repo, suite, pulls) | {
+        "rerequestable": True,
+        "runs_rerequestable": True,
+        "latest_check_runs_count": len(suite.runs),
+        "check_runs_url": f"{urls.api}/repos/{repo.full_name}/check-suites/{suite.id}/check-runs",
+        "head_commit": simple_commit_json(repo.git.commit_info(suite.head_sha)),
+    }
+
+
+def simple_commit_json(commit: CommitInfo) -> dict[str, Json]:
+    """A commit as webhooks have it."""
+    return {
+        "id": commit.sha,
+        "tree_id": commit.tree,
+        "message": commit.message,
+        "timestamp": git_time(commit.author),
+        "author": {"name": commit.author.name, "email": commit.author.email},
+        "committer": {"name": commit.committer.name, "email": commit.committer.email},
     }
 
 

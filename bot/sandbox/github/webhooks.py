@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.sandbox.github.happening import Happening
-from bot.sandbox.github.payloads import payload_of
-from bot.sandbox.github.records import App, Json
+from bot.sandbox.github.payloads import payload_of, ping_of
+from bot.sandbox.github.records import App, CheckRun, CheckSuite, Hook, Installation, Json
 from bot.sandbox.github.shapes import Urls
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Delivery:
     installation_id: int | None
     repository_id: int | None
     redelivery: bool
+    app: int | None = None
+    """The App whose own webhook this is; None for the stand-in's one address."""
     delivered_at: str = ""
     duration: float = 0.0
     status: str = "pending"
@@ -58,6 +60,18 @@ class Delivery:
 def sign(secret: str, raw: bytes) -> str:
     """The value of `X-Hub-Signature-256`."""
     return "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+
+
+def wants(app: App, happening: Happening) -> bool:
+    """Whether an App is told of this: what it subscribed to, and what comes by itself (docs: webhook events)."""
+    if happening.event in {"installation", "installation_repositories"}:
+        return True
+    asked = {"rerequested", "requested_action", "requested"}
+    if happening.event in {"check_run", "check_suite"} and happening.action in asked:
+        subject = happening.subjects.get("run") or happening.subjects.get("suite")
+        suite = subject.suite if isinstance(subject, CheckRun) else subject
+        return isinstance(suite, CheckSuite) and suite.app is app and app.permissions.get("checks") == "write"
+    return happening.event in app.events
 
 
 class Webhooks:
@@ -74,8 +88,12 @@ class Webhooks:
         self._idle = threading.Condition()
         self._waiting = 0
         self.deliveries: list[Delivery] = []
-        self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"webhooks-{at}", daemon=True)
+            for at in range(options.webhook_workers)
+        ]
+        for thread in self._threads:
+            thread.start()
         world.listeners.append(self.tell)
 
     def point_to(self, url: str | None, secret: str = "") -> None:
@@ -83,19 +101,41 @@ class Webhooks:
         self.url, self.secret = url, secret
 
     def tell(self, happening: Happening) -> None:
-        """Deliver what happened, if anybody listens. Called under the world's lock."""
-        if self.url is None or (self.active is not None and happening.event not in self.active):
+        """Deliver what happened to whoever listens. Called under the world's lock."""
+        apps = list(self._world.apps.values())
+        if self.url is not None and (self.active is None or happening.event in self.active):
+            self._tell(happening, next((app for app in apps if app.public_key), None), None)
+        for app in apps:
+            if app.hook is not None and app.hook.active and wants(app, happening):
+                self._tell(happening, app, app.hook)
+
+    def _tell(self, happening: Happening, app: App | None, hook: Hook | None) -> None:
+        installation = self._installation(happening, app)
+        is_account = happening.repo is None
+        if installation is None and (hook is not None or is_account):
             return
-        app = next((each for each in self._world.apps.values() if each.public_key), None)
-        installation = self._world.installation_of(app, happening.repo) if app is not None else None
-        payload = payload_of(self._urls, happening, installation)
+        if installation is not None and installation.suspended_at is not None and not is_account:
+            # A suspended App is told of nothing else.
+            return
         self.send(
             happening.event,
-            payload,
+            payload_of(self._urls, happening, installation),
             app=app,
             installation_id=installation.id if installation else None,
-            repository_id=happening.repo.id,
+            repository_id=happening.repo.id if happening.repo is not None else None,
+            hook=hook,
         )
+
+    def _installation(self, happening: Happening, app: App | None) -> Installation | None:
+        if happening.repo is not None:
+            return self._world.installation_of(app, happening.repo) if app is not None else None
+        found = happening.subjects.get("installation")
+        return found if isinstance(found, Installation) and found.app is app else None
+
+    def ping(self, app: App) -> None:
+        """Greet the webhook of a new App."""
+        if app.hook is not None and app.hook.active:
+            self.send("ping", ping_of(self._urls, app, app.hook), app=app, hook=app.hook)
 
     def send(
         self,
@@ -105,12 +145,14 @@ class Webhooks:
         app: App | None = None,
         installation_id: int | None = None,
         repository_id: int | None = None,
+        hook: Hook | None = None,
     ) -> Delivery | None:
         """Deliver a payload of one's own making. None above 25 MB, as GitHub drops those."""
         raw = json.dumps(payload, separators=(",", ":")).encode()
         if len(raw) > _MOST_BYTES:
             return None
         guid = str(uuid.uuid4())
+        secret = self.secret if hook is None else hook.secret
         delivery = Delivery(
             id=self._world.next_id(),
             guid=guid,
@@ -118,11 +160,12 @@ class Webhooks:
             action=payload.get("action"),
             payload=payload,
             raw=raw,
-            url=str(self.url),
-            headers=self._headers(event, guid, raw, app, repository_id),
+            url=str(self.url) if hook is None else hook.url,
+            headers=self._headers(event, guid, raw, app, repository_id, secret),
             installation_id=installation_id,
             repository_id=repository_id,
             redelivery=False,
+            app=app.id if app is not None and hook is not None else None,
         )
         self._put(delivery)
         return delivery
@@ -136,14 +179,19 @@ class Webhooks:
             action=old.action,
             payload=old.payload,
             raw=old.raw,
-            url=str(self.url),
+            url=self._address(old),
             headers=old.headers,
             installation_id=old.installation_id,
             repository_id=old.repository_id,
             redelivery=True,
+            app=old.app,
         )
         self._put(again)
         return again
+
+    def _address(self, old: Delivery) -> str:
+        hook = self._world.apps[old.app].hook if old.app is not None else None
+        return hook.url if hook is not None else str(self.url)
 
     def wait(self, seconds: float = 10.0) -> bool:
         """Wait until every delivery so far has been answered; False when the time is over first."""
@@ -151,11 +199,15 @@ class Webhooks:
             return self._idle.wait_for(lambda: self._waiting == 0, timeout=seconds)
 
     def stop(self) -> None:
-        """End the worker after the delivery it is at."""
-        self._queue.put(None)
-        self._thread.join(timeout=5)
+        """End the workers after the deliveries they are at."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join(timeout=5)
 
-    def _headers(self, event: str, guid: str, raw: bytes, app: App | None, repository_id: int | None) -> dict[str, str]:
+    def _headers(
+        self, event: str, guid: str, raw: bytes, app: App | None, repository_id: int | None, secret: str
+    ) -> dict[str, str]:
         headers = {
             "Accept": "*/*",
             "Content-Type": "application/json",
@@ -166,9 +218,9 @@ class Webhooks:
             "X-GitHub-Hook-Installation-Target-ID": str(app.id if app else repository_id or 0),
             "X-GitHub-Hook-Installation-Target-Type": "integration" if app else "repository",
         }
-        if self.secret:
-            sha1 = hmac.new(self.secret.encode(), raw, "sha1").hexdigest()
-            headers |= {"X-Hub-Signature": f"sha1={sha1}", "X-Hub-Signature-256": sign(self.secret, raw)}
+        if secret:
+            sha1 = hmac.new(secret.encode(), raw, "sha1").hexdigest()
+            headers |= {"X-Hub-Signature": f"sha1={sha1}", "X-Hub-Signature-256": sign(secret, raw)}
         return headers
 
     def _put(self, delivery: Delivery) -> None:

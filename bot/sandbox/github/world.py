@@ -19,6 +19,7 @@ from typing import TypeVar
 from bot.sandbox.github.app_auth import public_half
 from bot.sandbox.github.git import GitRepo, Person
 from bot.sandbox.github.happening import Happening
+from bot.sandbox.github.manifests import NewApp
 from bot.sandbox.github.options import GitHubOptions
 from bot.sandbox.github.records import App, Installation, Principal, User
 from bot.sandbox.github.repo import Repo
@@ -49,6 +50,7 @@ class World:
         self.apps: dict[int, App] = {}
         self.installations: dict[int, Installation] = {}
         self.tokens: dict[str, Principal] = {}
+        self.new_apps: dict[str, NewApp] = {}
         self.nodes: dict[str, object] = {}
         self.listeners: list[Callable[[Happening], None]] = []
         self._ids = itertools.count(1_000_001)
@@ -180,7 +182,41 @@ class World:
                 ),
             )
             self.installations[record.id] = record
+            self._installed(record, "created")
             return record
+
+    def uninstall(self, installation: Installation) -> None:
+        """Remove an App from an account: its tokens end."""
+        with self.lock:
+            self._installed(installation, "deleted")
+            del self.installations[installation.id]
+
+    def suspend(self, installation: Installation, *, lift: bool = False) -> None:
+        """Suspend an installation, or lift that: its tokens are refused, and it is told of nothing."""
+        with self.lock:
+            installation.suspended_by = None if lift else installation.account
+            installation.suspended_at = None if lift else self.now()
+            self._installed(installation, "unsuspend" if lift else "suspend")
+
+    def choose_repos(self, installation: Installation, repos: set[str]) -> None:
+        """Give an installation these repositories (`owner/name`) and no others."""
+        with self.lock:
+            before = {repo.full_name.lower() for repo in self.repos.values() if self.covers(installation, repo)}
+            installation.repos = {name.lower() for name in repos}
+            for action, names in (("added", installation.repos - before), ("removed", before - installation.repos)):
+                if names:
+                    subjects = {"installation": installation, "repos": [self.repos[name] for name in sorted(names)]}
+                    self._tell_account("installation_repositories", action, installation, subjects)
+
+    def _installed(self, installation: Installation, action: str) -> None:
+        repos = [repo for repo in self.repos.values() if self.covers(installation, repo)]
+        self._tell_account("installation", action, installation, {"installation": installation, "repos": repos})
+
+    def _tell_account(
+        self, event: str, action: str, installation: Installation, subjects: Mapping[str, object]
+    ) -> None:
+        sender = installation.account
+        self.tell(Happening(event=event, action=action, repo=None, sender=sender, subjects=subjects))
 
     def installation_of(self, app: App, repo: Repo) -> Installation | None:
         """The installation of this App that covers `repo`."""

@@ -48,8 +48,6 @@ class ReviewHead:
     place: Place
     head_sha: CommitSha
     effort: Effort | None = None
-    force: bool = True
-    """Even though this head was reviewed already: a person pressed a button for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -221,7 +221,7 @@ def test_no_pull_or_several_are_looked_up_by_their_head() -> None:
     one = CheckedPull(number=3, head_sha=HEAD, base_ref="main")
     two = CheckedPull(number=4, head_sha=HEAD, base_ref="next")
     moved = CheckedPull(number=5, head_sha=OTHER_HEAD, base_ref="main")
-    by_head = ReviewHead(place=PLACE, head_sha=HEAD, force=True)
+    by_head = ReviewHead(place=PLACE, head_sha=HEAD)
     for pulls in ((), (one, two), (moved,)):
         assert order(check(pulls=pulls)) == by_head
         assert order(suite(pulls=pulls)) == by_head

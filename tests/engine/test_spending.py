@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from bot.engine.database import Database, DatabaseAwayError
 from bot.engine.spending import LEAST_BITE, Spending
 from bot.model.budget import Budget, Limit, Purse, Reservation
 
-NOON = 1_795_003_200.0 + 43_200  # 2026-11-18 12:00 UTC
+NOON = datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp()
 DAY = 86_400.0
 
 

@@ -20,11 +20,11 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -58,6 +58,13 @@ def _oldest() -> Select[tuple[str, int]]:
     )
 
 
+def _in_turn(oldest: Select[tuple[str, int]]) -> Select[Any]:
+    """PostgreSQL: two processes may both see room for one more. Those of an installation take turns, and look again."""
+    found = oldest.subquery()
+    turn = func.pg_advisory_xact_lock(42, cast(found.c.installation % 2**31, Integer))
+    return select(found.c.id, found.c.installation, turn)
+
+
 def _claiming(*room: ColumnElement[bool]) -> ReturningUpdate[Any]:
     return (
         update(jobs)
@@ -85,9 +92,9 @@ def _room() -> ColumnElement[bool]:
 
 # Built once: on the way from a delivery to its job's first step.
 _OLDEST: Final = _oldest()
+_OLDEST_IN_TURN: Final = _in_turn(_OLDEST)
 _CLAIM: Final = _claiming()
 _CLAIM_WITH_ROOM: Final = _claiming(_room())
-_IN_TURN: Final = text("SELECT pg_advisory_xact_lock(:installation, 42)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,19 +131,16 @@ def claim(
 
     IntegrityError: another process began a job of the same lane at this moment; the index holds where looking cannot.
     """
-    candidate = connection.execute(_OLDEST, {"most": per_installation}).first()
+    alone = connection.dialect.name != "postgresql"
+    candidate = connection.execute(_OLDEST if alone else _OLDEST_IN_TURN, {"most": per_installation}).first()
     if candidate is None:
         return None, False
-    if connection.dialect.name == "postgresql":
-        # Two processes may both see room for one more: those of an installation take turns, and look again.
-        connection.execute(_IN_TURN, {"installation": candidate.installation % 2**31})
-        claiming = _CLAIM_WITH_ROOM
-    else:
-        claiming = _CLAIM
     facts = {"job_id": candidate.id, "who": owner, "began": now}
-    if claiming is _CLAIM_WITH_ROOM:
+    if alone:
+        row = connection.execute(_CLAIM, facts).first()
+    else:
         facts |= {"place": candidate.installation, "most": per_installation}
-    row = connection.execute(claiming, facts).first()
+        row = connection.execute(_CLAIM_WITH_ROOM, facts).first()
     return row, row is None
 
 

@@ -29,7 +29,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
+    true,
     update,
 )
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -93,12 +93,16 @@ def _same(counts: ColumnElement[bool]) -> Select[tuple[str, str]]:
 
 
 # Statements of the way of a delivery are built once: building one costs more than SQLite takes to do it.
-_IN_TURN: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:lane, 41))")
+_TURN: Final = func.pg_advisory_xact_lock(func.hashtextextended(bindparam("in_lane", type_=Text), 41))
+_IN_TURN: Final = select(_TURN)
 _DELIVERY: Final = (
-    select(deliveries.c.job, jobs.c.state, jobs.c.lane, jobs.c.created_at)
+    select(deliveries.c.id, deliveries.c.job, jobs.c.state, jobs.c.lane, jobs.c.created_at)
     .select_from(deliveries.outerjoin(jobs, jobs.c.id == deliveries.c.job))
     .where(deliveries.c.id == bindparam("delivery_id", type_=Text))
 )
+_found = _DELIVERY.subquery()
+_turn = select(_TURN.label("turn")).subquery()
+_DELIVERY_IN_TURN: Final = select(_turn.c.turn, *_found.c).select_from(_turn.outerjoin(_found, true()))
 _NEWER_IN_LANE: Final = (
     select(jobs.c.id, jobs.c.state)
     .where(
@@ -149,8 +153,7 @@ def sameness_of(work: Work) -> str:
 
 def accept(connection: Connection, delivery: Delivery, work: Work, *, queue: int) -> tuple[Acceptance, Told]:
     """Store the delivery and its job, unless it is known. Raises FullError when `queue` jobs wait already."""
-    _in_turn(connection, lane_of(work))
-    earlier = _delivery(connection, delivery.id)
+    earlier = _delivery(connection, delivery.id, lane=lane_of(work))
     if earlier is not None and (known := _known_delivery(connection, earlier)) is not None:
         return known, Told()
     if (known := _known_work(connection, work)) is not None:
@@ -165,7 +168,8 @@ def submit(connection: Connection, parent: Job, work: Work, *, now: float) -> tu
     """A further job of `parent`; None when it made that one already, or the same is under way. The queue's bound is not
     asked: what was taken is done.
     """
-    _in_turn(connection, lane_of(work))
+    if connection.dialect.name == "postgresql":
+        connection.execute(_IN_TURN, {"in_lane": lane_of(work)})
     made = select(jobs.c.id).where(jobs.c.sameness == sameness_of(work), jobs.c.delivery == parent.delivery)
     if connection.execute(made).first() is not None or _known_work(connection, work) is not None:
         return None, Told()
@@ -197,14 +201,16 @@ def stop_installation(
     return _stop(connection, stopping, StopCause.WITHDRAWN, why, now)
 
 
-def _in_turn(connection: Connection, lane: str) -> None:
-    """Orders of one lane one after another, in all processes. On SQLite every transaction is."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(_IN_TURN, {"lane": lane})
+def _delivery(connection: Connection, delivery: DeliveryId, *, lane: str | None = None) -> AnyRow | None:
+    """What is known of it. With a lane: once it is our turn to order something there; on SQLite it always is.
 
-
-def _delivery(connection: Connection, delivery: DeliveryId) -> AnyRow | None:
-    return connection.execute(_DELIVERY, {"delivery_id": delivery}).first()
+    What came while we waited for our turn is not seen here. A delivery that came twice at the same moment is found by the
+    statements that follow, or by its key.
+    """
+    if lane is None or connection.dialect.name != "postgresql":
+        return connection.execute(_DELIVERY, {"delivery_id": delivery}).first()
+    row = connection.execute(_DELIVERY_IN_TURN, {"delivery_id": delivery, "in_lane": lane}).one()
+    return None if row.id is None else row
 
 
 def _known_delivery(connection: Connection, earlier: AnyRow) -> AlreadyKnown | None:

@@ -161,7 +161,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         """The application of this worker."""
         try:
             self.station = self._make()
-        except SparkError as error:
+        except Exception as error:  # noqa: BLE001 - the outermost frame of a worker that begins: gunicorn would print it
             _give_up(error)
         return self.station.wsgi
 
@@ -216,11 +216,8 @@ def _start(worker: Any) -> None:
 def _start_station(station: Station) -> None:
     try:
         station.start()
-    except SparkError as error:
-        _give_up(error)
     except BaseException as error:  # noqa: BLE001 - the outermost frame of this thread: a server that is half up helps nobody
-        log.error("server.cannot_start", exc=error)
-        _leave(_HALT_OURS)
+        _give_up(error)
 
 
 def _end(_master: Any, worker: Any) -> None:
@@ -231,8 +228,12 @@ def _end(_master: Any, worker: Any) -> None:
         _leave(0)
 
 
-def _give_up(error: SparkError) -> NoReturn:
-    log.error("server.cannot_start", reason=str(error))
+def _give_up(error: BaseException) -> NoReturn:
+    """End this worker, and the master with it."""
+    if isinstance(error, SparkError):
+        log.error("server.cannot_start", reason=str(error))
+    else:
+        log.error("server.cannot_start", exc=error)
     _leave(_HALT_USER if isinstance(error, UserError) else _HALT_OURS)
 
 

@@ -128,6 +128,9 @@ def _event(record: logging.LogRecord) -> str:
 
 def _fields(record: logging.LogRecord) -> Mapping[str, object]:
     fields: dict[str, object] = dict(getattr(record, "fields", {}))
+    if "event" in fields:
+        # The line's own event has that name.
+        fields["github_event"] = fields.pop("event")
     if record.name != log.LOGGER.name:
         fields["text"] = " ".join(record.getMessage().split())
     if record.exc_info and record.exc_info[1] is not None:

@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from bot import __version__
 from bot.engine.model import Ended, Job, JobState
@@ -51,6 +60,8 @@ class Metrics:
     """All metrics of one process, in a registry of their own. The engine's `Observer`, and the door's `seen`."""
 
     def __init__(self) -> None:
+        # A sample more for each counter, which nobody asks for.
+        disable_created_metrics()
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Info("spark_build", "What runs here.", registry=registry).info({"version": __version__})

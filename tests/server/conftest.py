@@ -99,9 +99,11 @@ class ServerProcess:
                 start_new_session=True,
             )
         if wait:
-            listening = self._wait(lambda: [line for line in self.logs[before:] if line["event"] == "server.listening"])
+            listening = self.wait_for(
+                lambda: [line for line in self.logs[before:] if line["event"] == "server.listening"]
+            )
             self.port = urlsplit(listening[0]["url"]).port
-            self._wait(lambda: any(line["event"] == "server.ready" for line in self.logs[before:]))
+            self.wait_for(lambda: any(line["event"] == "server.ready" for line in self.logs[before:]))
         return self
 
     def terminate(self, seconds: float = 40.0) -> int:
@@ -172,8 +174,9 @@ class ServerProcess:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        """Its log lines that are whole; a line that is no JSON fails the test."""
-        return [json.loads(line) for line in self.told.splitlines(keepends=True) if line.endswith("\n")]
+        """Its log lines that are whole; a line that is no JSON fails the test, but for the last words of the command."""
+        lines = [line for line in self.told.splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in lines if not line.startswith("spark: ")]
 
     def events(self, event: str, **fields: object) -> list[dict[str, Any]]:
         """The log lines of this name with these fields."""
@@ -183,12 +186,13 @@ class ServerProcess:
     def _log_file(self) -> Path:
         return self.folder / "server.log"
 
-    def _wait(self, what: Callable[[], Any]) -> Any:
+    def wait_for(self, what: Callable[[], Any], seconds: float = READY_SECONDS) -> Any:
+        """The first thing `what` gives that is true; fails with the log when that takes too long or the server ends."""
         process = self.process
         assert process is not None
         return wait_for(
             lambda: what() if process.poll() is None else pytest.fail(f"it ended ({process.returncode}):\n{self.told}"),
-            READY_SECONDS,
+            seconds,
             why=lambda: self.told,
         )
 
@@ -245,6 +249,30 @@ class Outside:
     def push(self, pull: Any, files: Mapping[str, str]) -> str:
         """A further commit on the pull's branch; its id."""
         return str(self.repo.commit(pull.head_ref, _encoded(files), "More", "alice"))
+
+    def reviews(self, pull: Any) -> list[Any]:
+        """The reviews of the App that were submitted on a pull, oldest first."""
+        with self.github.world.lock:
+            return [
+                review
+                for review in self.repo.reviews.values()
+                if review.pull is pull and review.author is self.app.bot and review.state != "PENDING"
+            ]
+
+    def threads(self, pull: Any) -> list[Any]:
+        """The places of a pull that the App commented."""
+        with self.github.world.lock:
+            return [
+                thread
+                for thread in self.repo.threads.values()
+                if thread.pull is pull and thread.comments[0].author is self.app.bot
+            ]
+
+    def checks(self, head: str) -> list[Any]:
+        """The App's check runs on a commit, oldest first."""
+        with self.github.world.lock:
+            suites = [suite for suite in self.repo.suites.values() if suite.head_sha == head and suite.app is self.app]
+            return [run for suite in suites for run in suite.runs]
 
 
 def _encoded(files: Mapping[str, str]) -> dict[str, bytes | None]:

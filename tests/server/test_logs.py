@@ -61,7 +61,9 @@ def test_a_field_cannot_take_the_place_of_the_time_or_make_a_second_line(written
     assert stream.getvalue().count("\n") == 1
     assert stream.getvalue().isascii()
     (line,) = lines(stream)
-    assert (line["event"], line["at"]) != ("else", "never")
+    assert line["event"] == "odd"
+    assert line["at"] != "never"
+    assert line["github_event"] == "else"
     assert line["text"] == "a\nb\u2028c\x1b[31m\u202ed"
 
 

@@ -61,7 +61,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # A sample more for each counter, which nobody asks for.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type there
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         Info("spark_build", "What runs here.", registry=registry).info({"version": __version__})

@@ -22,7 +22,6 @@ from bot import log
 from bot.engine.database import Database, DatabaseAwayError
 from bot.engine.history import day_of
 from bot.engine.tables import spending
-from bot.model.budget import Purse
 
 LEAST_BITE: Final = 0.05
 """US dollars that are set aside at once, if there are so many: a call costs a fraction of a cent."""
@@ -46,11 +45,11 @@ class Spending:
         self._limit = max_usd_per_day
         self._now = now
 
-    def purse(self, id: str) -> Purse:  # noqa: A002 - the word of the table
+    def purse(self, id: str) -> DayPurse:  # noqa: A002 - the word of the table
         """For one run of a review. `id`: the same for every run of it, at most 28 characters, no slash."""
         if not 0 < len(id) <= _LONGEST_ID or "/" in id:
             raise ValueError(f"An id of 1 to {_LONGEST_ID} characters without a slash is wanted, not {id!r}")
-        return _DayPurse(self._database, self._limit, id, self._now)
+        return DayPurse(self._database, self._limit, id, self._now)
 
     def spent_today(self) -> float:
         """US dollars booked on this day (UTC) for calls; what is merely held is not in it. Raises DatabaseAwayError."""
@@ -61,8 +60,8 @@ class Spending:
             return float(connection.execute(asked).scalar_one())
 
 
-class _DayPurse:
-    """One run of a review. See the port."""
+class DayPurse:
+    """What one run of a review may take: the `Purse` that its budget is fed from. Thread-safe."""
 
     def __init__(self, database: Database, limit: float | None, name: str, now: Callable[[], float]) -> None:
         self._database = database
@@ -79,9 +78,14 @@ class _DayPurse:
 
     @property
     def limited(self) -> bool:
+        """Whether the day has a limit."""
         return self._limit is not None
 
     def take(self, usd: float, *, spent: float) -> float:
+        """Set aside at least `usd` dollars more, or nothing (0.0). Books `spent`, what the run did spend so far.
+
+        Raises DatabaseAwayError.
+        """
         limit = self._limit
         if limit is None:
             return usd
@@ -106,6 +110,7 @@ class _DayPurse:
             return granted
 
     def close(self, spent: float) -> None:
+        """The run is over and did spend `spent` dollars; the rest is free again. Never raises."""
         with self._lock:
             if spent == self._booked and not self._taken:
                 return

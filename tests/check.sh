@@ -14,4 +14,5 @@ for file in .github/workflows/*.yml; do
 done
 if [ -e action.yml ]; then $bin/check-jsonschema --builtin-schema vendor.github-actions action.yml; fi
 if [ -e Dockerfile ]; then $bin/hadolint Dockerfile; fi
+if [ -e compose.yaml ]; then $bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml; fi
 $bin/shellcheck .ci/run tests/check.sh

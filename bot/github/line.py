@@ -7,6 +7,7 @@ raises for an answer, whatever its status.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 from threading import Event
@@ -165,6 +166,8 @@ def open_line(
 
     from bot.github.wire import open_session  # noqa: PLC0415 - loads requests
 
+    # At DEBUG PyGithub writes whole answers to its log: tokens, and a new App's key.
+    logging.getLogger("github.Requester").setLevel(logging.INFO)
     hub = github.Github(
         base_url=api_url,
         user_agent=user_agent,

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from bot.git.compare import diff_blobs
+from bot.github.app import App
 from bot.github.client import GitHubClient, connect
+from bot.github.manifest import EVENTS, PERMISSIONS
 from bot.github.pace import Pace
 from bot.github.pulls import PullSource
 from bot.github.reviews import PullPublisher
 from bot.review.model import Pull, RepoName
 from bot.review.ports import Opened, Stop
-from bot.sandbox.github import GitHubOptions, GitHubServer
+from bot.sandbox.github import GitHubOptions, GitHubServer, new_private_key
 
 TOKEN = "ghp_" + "T0ken" * 8
 REPO = RepoName("acme/shop")
@@ -39,6 +41,9 @@ class HandClock:
         return Stop(deadline=self.time + seconds, clock=self)
 
 
+APP_ID = 4711
+
+
 @dataclass
 class Desk:
     """A stand-in with one repository, and our client at it."""
@@ -46,6 +51,7 @@ class Desk:
     server: GitHubServer
     clock: HandClock
     clients: list[GitHubClient] = field(default_factory=list)
+    apps: list[App] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.world = self.server.world
@@ -67,6 +73,29 @@ class Desk:
         )
         self.clients.append(client)
         return client
+
+    def install(self, key: str, **more: Any) -> Any:
+        """The App, as its manifest has it, installed on the repository's owner."""
+        permissions = {name: level for name, (level, _) in PERMISSIONS.items()}
+        app = self.world.app(APP_ID, key, "spark-app", permissions=permissions, events=tuple(EVENTS))
+        return self.world.install(app, "acme", **more)
+
+    def app(self, key: str, **more: Any) -> App:
+        """Our side of the App."""
+        made = App(
+            **{
+                "app_id": str(APP_ID),
+                "private_key": key,
+                "api_url": self.server.api_url,
+                "graphql_url": self.server.graphql_url,
+                "user_agent": "spark-tests",
+                "clock": self.clock,
+                "wait": self.clock.wait,
+            }
+            | more
+        )
+        self.apps.append(made)
+        return made
 
     def pull(self, files: Mapping[str, Any], *, base: Mapping[str, Any] | None = None, title: str = "A change") -> Any:
         """A pull that changes `files`, on top of `base` committed to main first."""
@@ -123,7 +152,7 @@ def make_desk(clock: HandClock) -> Iterator[Callable[..., Desk]]:
 
     yield make
     for desk in desks:
-        for client in desk.clients:
+        for client in [*desk.clients, *desk.apps]:
             client.close()
         desk.server.stop()
 
@@ -131,6 +160,12 @@ def make_desk(clock: HandClock) -> Iterator[Callable[..., Desk]]:
 @pytest.fixture
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
+
+
+@pytest.fixture(scope="session")
+def key() -> str:
+    """An App's private key."""
+    return new_private_key()
 
 
 @pytest.fixture

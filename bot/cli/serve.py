@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("server.listening", url=url, access=preflight.what_is_open(settings, options.host))
-    for notice in settings.notices:
+    for notice in preflight.notices(settings):
         log.warning("server.notice", text=notice)
 
     # Loaded by the master, in which nothing is started: a worker that replaces another one is there at once.

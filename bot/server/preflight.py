@@ -30,6 +30,18 @@ def check(settings: Settings) -> None:
         raise ConfigError("\n".join(problems))
 
 
+def notices(settings: Settings) -> tuple[str, ...]:
+    """What stops nothing, and is perhaps not meant."""
+    told = list(settings.notices)
+    if not settings.app_id:
+        told.append("No GitHub App is set: deliveries are answered 503 until one is made, at /setup or by spark setup.")
+    try:
+        read_endpoint(settings.base_url, model=settings.model, api=settings.api, keys=settings.keys)
+    except CredentialsError:
+        told.append("No API key is set (SPARK_API_KEY): analyzers alone will review.")
+    return tuple(told)
+
+
 def database_url(settings: Settings) -> str:
     """Where the jobs are kept."""
     return settings.database_url or f"{_SQLITE}{DATABASE_FILE}"

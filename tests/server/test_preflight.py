@@ -65,6 +65,16 @@ def test_a_server_without_any_key_of_an_endpoint_starts_and_one_with_a_wrong_pla
     assert problems(SPARK_BASE_URL="cerebrus", SPARK_API_KEY="k")
 
 
+def test_what_is_perhaps_not_meant_is_told_and_stops_nothing():
+    settings = read_settings({**HOOK, "SPARK_PUBLIK_URL": "x"})
+    told = preflight.notices(settings)
+    assert [
+        word for word in ("SPARK_PUBLIK_URL", "No GitHub App", "No API key") if not any(word in each for each in told)
+    ] == []
+    whole = read_settings({**HOOK, "SPARK_APP_ID": "7", "SPARK_APP_PRIVATE_KEY": "k", "SPARK_API_KEY": "k"})
+    assert preflight.notices(whole) == ()
+
+
 def test_all_problems_are_told_at_once():
     told = problems(SPARK_WEBHOOK_SECRET="", SPARK_APP_ID="7", SPARK_DATABASE_URL="x")
     assert [line.split()[0] for line in told] == ["SPARK_WEBHOOK_SECRET", "SPARK_APP_ID", "SPARK_DATABASE_URL"]

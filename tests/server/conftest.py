@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,18 @@ class ServerProcess:
             connection.request(method, path, body, named)
             answer = connection.getresponse()
             return Answer(answer.status, {name.lower(): v for name, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    @contextmanager
+    def stream(self, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
+        """A request whose answer is read while it comes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            yield answer
         finally:
             connection.close()
 

@@ -55,10 +55,8 @@ class CheckRun:
 
 def output_json(title: str, summary: str, text: str) -> dict[str, Any]:
     """What a check run shows, inside GitHub's limits. It takes none without a title and a summary."""
-    output: dict[str, Any] = {
-        "title": printable(title)[: limits.MAX_CHECK_TITLE] or "…",
-        "summary": _within(summary) or " ",
-    }
+    heading = printable(title)[: limits.MAX_CHECK_TITLE].strip() or "…"
+    output: dict[str, Any] = {"title": heading, "summary": _within(summary).strip() or heading}
     if text:
         output["text"] = _within(text)
     return output

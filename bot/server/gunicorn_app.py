@@ -9,6 +9,7 @@ second worker: two engines in one place gain nothing.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -103,6 +104,9 @@ def serve(make: Callable[[], Station], listener: socket.socket, *, grace: float)
     """
     master = _Master(_Application(make, listener, grace))
     own = os.getpid()
+    # What is loaded stays: the collector need not look at it, and so does not copy the pages that worker and master share.
+    gc.collect()
+    gc.freeze()
     code: int | str | None = 0
     try:
         master.run()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.diff.model import Anchor, printable
+from bot.diff.model import Anchor, Patch, printable
 from bot.review.model import Dropped, Finding, Misplaced, Pull, Review
 from bot.review.render.safe import Redactor
 from bot.review.scope import Hole, Skip
@@ -18,7 +18,8 @@ SCHEMA = 1
 
 def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, Any]:
     """The whole review. `redactor` spares the work of making one; it must be of the same patch."""
-    shape = _Shape(review, redactor or Redactor(review.change.patch))
+    patch = review.change.patch
+    shape = _Shape(redactor or Redactor(patch))
     coverage, usage, timing = review.coverage, review.usage, review.timing
     return {
         "schema": SCHEMA,
@@ -36,7 +37,7 @@ def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, A
             "hunks": coverage.hunks,
             "reviewed": coverage.reviewed,
             "whole": coverage.whole,
-            "holes": [shape.hole(hole) for hole in coverage.holes],
+            "holes": [shape.hole(hole, patch) for hole in coverage.holes],
             "skipped": [shape.skip(skip) for skip in coverage.skipped],
             "difference": shape.text(coverage.difference),
         },
@@ -63,11 +64,25 @@ def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, A
     }
 
 
+def finding_json(finding: Finding, redactor: Redactor) -> dict[str, Any]:
+    """One finding, as in the JSON of a review, for who shows it before there is one."""
+    return _Shape(redactor).finding(finding)
+
+
+def pull_json(pull: Pull | None, redactor: Redactor) -> dict[str, Any] | None:
+    """The pull request, as in the JSON of a review."""
+    return _Shape(redactor).pull(pull)
+
+
+def skip_json(skip: Skip, redactor: Redactor) -> dict[str, Any]:
+    """A file that is not reviewed, as in the JSON of a review."""
+    return _Shape(redactor).skip(skip)
+
+
 class _Shape:
     """The parts, with the redactor at hand."""
 
-    def __init__(self, review: Review, redactor: Redactor) -> None:
-        self.review = review
+    def __init__(self, redactor: Redactor) -> None:
         self.redactor = redactor
 
     def text(self, text: str) -> str:
@@ -134,9 +149,9 @@ class _Shape:
             "why": self.text(dropped.why),
         }
 
-    def hole(self, hole: Hole) -> dict[str, Any]:
+    def hole(self, hole: Hole, patch: Patch) -> dict[str, Any]:
         """A hunk that was not seen whole; lines after the change, or before it where there are none after."""
-        file = self.review.change.patch.file(hole.hunk.file)
+        file = patch.file(hole.hunk.file)
         hunk = file.hunks[hole.hunk.hunk]
         after = hunk.new_count > 0
         start, length = (hunk.new_start, hunk.new_count) if after else (hunk.old_start, hunk.old_count)

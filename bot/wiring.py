@@ -27,6 +27,7 @@ from bot.github.limits import READ_SECONDS
 from bot.github.names import check_server, parse_pull_name
 from bot.github.pace import Pace
 from bot.github.pulls import PullSource
+from bot.github.records import read_pull
 from bot.github.reviews import PullPublisher
 from bot.model.budget import Budget, Purse
 from bot.model.client import SparkModel
@@ -193,9 +194,9 @@ class Shared:
             source = Reconfigured(source, request.config)
         publisher: Callable[[Pull], Publisher] | None = None
         if errand is not None:
-            publisher = self._publisher(errand.place.client, errand.place.installation, self._posting(stop))
+            publisher = self._publisher(errand.place.client, errand.place.installation, self.posting(stop))
         elif request.post:
-            publisher = self._publisher(self._client(), _OWN_ACCOUNT, self._posting(stop))
+            publisher = self._publisher(self._client(), _OWN_ACCOUNT, self.posting(stop))
         till = Till(model, limit, errand.purse if errand is not None else None)
         return ReviewJob(
             source=source,
@@ -225,6 +226,11 @@ class Shared:
     def pull_source(self, place: PullPlace, stop: Stop) -> Source:
         """Reads a server's pull."""
         return PullSource(place.client, place.repo, place.number, compare=diff_blobs, stop=stop)
+
+    def pull(self, place: PullPlace, stop: Stop) -> Pull:
+        """A server's pull as it is now, without its change."""
+        doing = f"reading {place.repo}#{place.number}"
+        return read_pull(place.client.get(f"/repos/{place.repo}/pulls/{place.number}", stop=stop, doing=doing)).pull
 
     def pull_publisher(self, place: PullPlace, pull: Pull, stop: Stop) -> Publisher:
         """Posts on a server's pull, in whose head nothing is believed that was not just read."""
@@ -264,7 +270,7 @@ class Shared:
                 check_server(pull, web=self._settings.github_server_url, api=self._settings.github_api_url)
                 return PullSource(self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop)
 
-    def _posting(self, stop: Stop) -> Stop:
+    def posting(self, stop: Stop) -> Stop:
         """The deadline of the post: a review that used up its time must still reach the pull request."""
         posting = Stop(deadline=self._clock.now() + stop.left() + POSTING_SECONDS, clock=self._clock)
         stop.on_stop(posting.cancel)

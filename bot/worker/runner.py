@@ -1,0 +1,149 @@
+"""The `Runner` port: whatever the engine has as a job is done here, on GitHub, as the App.
+
+Every fault ends as a value: FAILED with its kind and one line. Only a bug is logged with its trace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from bot import log
+from bot.engine.model import Ended, Job, JobId, JobState, StopCause
+from bot.engine.ports import Control
+from bot.errors import SparkError
+from bot.github.app import App
+from bot.github.checks import CheckRuns, Conclusion
+from bot.github.client import GitHubClient
+from bot.github.heads import open_pulls
+from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, ReviewPull
+from bot.model.budget import Purse
+from bot.review.model import RepoName
+from bot.review.ports import Stop
+from bot.wiring import Shared
+from bot.worker import endings
+from bot.worker.pull_review import PullReview
+
+SECONDS: Final = 60.0
+"""For jobs without a review."""
+GROUP_TITLE: Final = "Reviewed in its pull request"
+GROUP_SUMMARY: Final = "A merge queue tests these changes together. Each of them was reviewed in its own pull request."
+
+
+class JobRunner:
+    """One for a process; runs many jobs at once, each in a thread of its caller's."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        app: App,
+        *,
+        page_url: Callable[[JobId], str | None],
+        learn: Callable[[RepoName, bool], None],
+        purse: Callable[[str], Purse] | None,
+    ) -> None:
+        """`page_url`: of a job's live page, None where nobody outside can reach it. `learn`: told whether a repository has
+        drafts reviewed. `purse`: what a job may spend of the day's money; None for no books at all.
+        """
+        self._shared = shared
+        self._app = app
+        self._page_url = page_url
+        self._learn = learn
+        self._purse = purse
+
+    def run(self, control: Control) -> Ended:
+        """Do one job to its end; see the port."""
+        job = control.job
+        match job.work:
+            case ReviewPull():
+                return self._review(control, job.work)
+            case ReviewHead():
+                return self._short(control, partial(self._ask_for_pulls, control, job.work))
+            case AnswerGroup():
+                return self._short(control, partial(self._answer, job, job.work))
+
+    def _review(self, control: Control, work: ReviewPull) -> Ended:
+        task = PullReview(
+            self._shared,
+            self._app,
+            control,
+            work,
+            page_url=self._page_url,
+            learn=self._learn,
+            purse=self._purse,
+        )
+        try:
+            return task.run()
+        except SparkError as error:
+            log.warning("job.failed", why=str(error), error=type(error).__name__, **_named(control.job))
+            return task.failed(error)
+        except Exception as error:  # noqa: BLE001 - outermost of a review: its check run must be closed whatever happened
+            log.error("job.crashed", exc=error, **_named(control.job))
+            return task.failed(error)
+
+    def _short(self, control: Control, work: Callable[[GitHubClient, Stop], Ended]) -> Ended:
+        """A job that is over in a few requests, each of which may be repeated by another run."""
+        job = control.job
+        stop = self._shared.stop(SECONDS)
+        forget = control.on_stop(stop.cancel)
+        client = self._app.client(job.installation, job.repo)
+        try:
+            ended = work(client, stop)
+        except SparkError as error:
+            if control.cause is not None:
+                return _stopped(control.cause)
+            log.warning("job.failed", why=str(error), error=type(error).__name__, **_named(job))
+            ended = endings.failed(error, job).ended
+        finally:
+            forget()
+            client.close()
+        return replace(ended, timing={"done": round(max(0.0, time.time() - job.created_at), 4)})
+
+    def _ask_for_pulls(self, control: Control, work: ReviewHead, client: GitHubClient, stop: Stop) -> Ended:
+        """A job for each open pull with this head, also where it is a fork's."""
+        found = open_pulls(client, work.place.repo, work.head_sha, stop=stop)
+        if not found:
+            return Ended(state=JobState.SKIPPED, why="no open pull request has this head")
+        for pull in (record.pull for record in found):
+            order = ReviewPull(
+                place=work.place,
+                number=pull.number,
+                head_sha=pull.head_sha,
+                base_ref=pull.base_ref,
+                cause=Cause.ASKED,
+                title=pull.title,
+                author=pull.author,
+                draft=pull.draft,
+                effort=work.effort,
+                force=True,
+            )
+            control.submit(order)
+        named = ", ".join(f"#{record.pull.number}" for record in found)
+        return Ended(state=JobState.DONE, why=f"asked for a review of {named}")
+
+    def _answer(self, job: Job, work: AnswerGroup, client: GitHubClient, stop: Stop) -> Ended:
+        """A green check on the head of a merge group: without one the queue waits for ever."""
+        checks = CheckRuns(client, work.place.repo, stop=stop)
+        run = checks.open(
+            head=work.head_sha,
+            external_id=job.id,
+            details_url=self._page_url(job.id),
+            title=GROUP_TITLE,
+            summary=GROUP_SUMMARY,
+            again=job.attempt > 1,
+        )
+        checks.close(run, conclusion=Conclusion.SUCCESS, title=GROUP_TITLE, summary=GROUP_SUMMARY)
+        return Ended(state=JobState.DONE, why="reviewed in its pull request", url=run.url)
+
+
+def _stopped(cause: StopCause) -> Ended:
+    if cause in {StopCause.PARKED, StopCause.LOST}:
+        return Ended(state=JobState.QUEUED, why="it goes on in another run")
+    return Ended(state=JobState.SUPERSEDED, why="it was withdrawn")
+
+
+def _named(job: Job) -> dict[str, log.Field]:
+    return {"job": job.id, "delivery": job.delivery, "attempt": job.attempt}

@@ -1,0 +1,84 @@
+"""Jobs without a review: a merge group's answer, and a head whose pulls have to be found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.engine.model import JobState, StopCause
+from bot.hooks.orders import AnswerGroup, Cause, ReviewHead
+from bot.review.model import CommitSha, Effort
+from bot.sandbox.github.faults import Fault
+
+FILES = {"one.py": "def f(a=[]):\n    return a\n"}
+
+
+def group(room: Any) -> AnswerGroup:
+    head = room.repo.commit("gh-readonly-queue/main/pr-1", FILES, "Merge", "mona")
+    return AnswerGroup(place=room.place(), head_sha=CommitSha(head), head_ref="gh-readonly-queue/main/pr-1")
+
+
+def test_a_merge_group_gets_its_green_check_at_once(room) -> None:
+    work = group(room)
+    ended = room.run(room.line(work))
+    check = room.check()
+    assert ended.state is JobState.DONE
+    assert (check.name, check.conclusion, check.suite.head_sha) == ("spark", "success", work.head_sha)
+    assert check.title == "Reviewed in its pull request"
+    assert ended.timing["done"] > 0
+
+
+def test_answering_a_merge_group_twice_leaves_one_check(room) -> None:
+    work = group(room)
+    room.run(room.line(work))
+    room.run(room.line(work, attempt=2))
+    assert room.check().conclusion == "success"
+
+
+def test_a_head_becomes_a_job_for_each_open_pull_also_a_forks(room) -> None:
+    room.open(files=FILES)
+    world = room.github.world
+    world.user("ann")
+    fork = room.repo.fork(f"ann/{room.name.partition('/')[2]}")
+    head = fork.commit("fix", {"two.py": "x = 1\n"}, "A fix", "ann")
+    pull = room.repo.open_pull("A fix", "", head="fix", base="main", author="ann", head_repo=fork, draft=True)
+    line = room.line(ReviewHead(place=room.place(), head_sha=CommitSha(head), effort=Effort.DEEP))
+    ended = room.run(line)
+    assert (ended.state, ended.why) == (JobState.DONE, f"asked for a review of #{pull.number}")
+    (order,) = line.submitted
+    assert (order.number, order.head_sha, order.base_ref) == (pull.number, head, "main")
+    assert (order.cause, order.effort, order.force) == (Cause.ASKED, Effort.DEEP, True)
+    assert (order.author, order.title, order.draft) == ("ann", "A fix", True)
+    # And that order is one that can be done.
+    review = room.run(room.line(order, job="fedcba9876543210"))
+    assert review.state is JobState.DONE
+    assert room.check().suite.head_sha == head
+
+
+def test_a_head_without_an_open_pull_is_skipped(room) -> None:
+    pull = room.open(files=FILES)
+    room.repo.close_pull(pull.number)
+    ended = room.run(room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))))
+    assert (ended.state, ended.why) == (JobState.SKIPPED, "no open pull request has this head")
+
+
+def test_github_being_down_fails_the_job_in_one_line(room) -> None:
+    pull = room.open(files=FILES)
+    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls*", status=502, times=None))
+    ended = room.run(room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))))
+    assert (ended.state, ended.error) == (JobState.FAILED, "OutsideError")
+    assert "\n" not in ended.why
+
+
+@pytest.mark.parametrize(
+    ("cause", "state"), [(StopCause.PARKED, JobState.QUEUED), (StopCause.WITHDRAWN, JobState.SUPERSEDED)]
+)
+def test_a_short_job_that_is_stopped_while_github_is_down_ends_as_it_was_told(
+    room, cause: StopCause, state: JobState
+) -> None:
+    pull = room.open(files=FILES)
+    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls*", status=502, times=None))
+    line = room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha)))
+    line.stop(cause)
+    assert room.run(line).state is state

@@ -94,6 +94,8 @@ class Flow:
             "enable_otlp": False,
             # Nothing here waits for messages, so no connection is kept to listen for them.
             "use_listen_notify": False,
+            # What `close` waits for.
+            "notification_listener_polling_interval_sec": 0.25,
         }
         DBOS(config=config)
 

@@ -58,9 +58,13 @@ class Rounds:
         """The first round is at once."""
         self._thread.start()
 
+    def stop(self) -> None:
+        """The round that is under way is the last."""
+        self._closing.set()
+
     def close(self) -> None:
         """Stop after the round that is under way."""
-        self._closing.set()
+        self.stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -118,6 +122,9 @@ class Janitor:
 
     def close(self) -> None:
         """Stop all threads."""
+        for rounds in self._rounds:
+            rounds.stop()
+        self._runs.hang_up()
         for rounds in self._rounds:
             rounds.close()
 

@@ -156,6 +156,7 @@ class Runs:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._runs: dict[tuple[JobId, int], Running] = {}
+        self._hung_up = False
 
     def add(self, running: Running) -> None:
         """It is about to begin."""
@@ -189,9 +190,16 @@ class Runs:
         return sum(not running.is_released and running.cause is not StopCause.LOST for running in self.all())
 
     def wait_for_some(self, seconds: float) -> bool:
-        """Wait until something runs."""
+        """Wait until something runs. False when nothing does."""
         with self._changed:
-            return self._changed.wait_for(lambda: bool(self._runs), seconds)
+            self._changed.wait_for(lambda: bool(self._runs) or self._hung_up, seconds)
+            return bool(self._runs)
+
+    def hang_up(self) -> None:
+        """From now on `wait_for_some` returns at once."""
+        with self._changed:
+            self._hung_up = True
+            self._changed.notify_all()
 
     def wait_for_none(self, seconds: float) -> bool:
         """Wait until nothing runs. False when something still does."""

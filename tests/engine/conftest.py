@@ -116,11 +116,12 @@ def postgres_url(_fresh_postgres: Callable[[], str], _emptied: list[str]) -> Ite
 
 
 @pytest.fixture
-def restart_postgres(_postgres: Any) -> Callable[[], None]:
-    """Ends every connection: the server is stopped and started again, which takes about half a second."""
+def restart_postgres(_postgres: Any) -> Callable[[Callable[[], None]], None]:
+    """`restart_postgres(do)`: the server is killed, `do` is called, the server is started again."""
 
-    def restart() -> None:
+    def restart(while_away: Callable[[], None]) -> None:
         _postgres.stop()
+        while_away()
         _postgres.ensure_postgres_running()
 
     return restart

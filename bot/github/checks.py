@@ -33,7 +33,11 @@ NEEDS: Final = "checks=write"
 class CheckRuns:
     """The check runs of one job. Everything may be called from several threads; one request is sent at a time."""
 
-    def __init__(self, client: GitHubClient, repo: RepoName, *, stop: Stop, name: str = NAME) -> None:
+    def __init__(
+        self, client: GitHubClient, repo: RepoName, *, stop: Stop, name: str = NAME, delivery: str = ""
+    ) -> None:
+        """`delivery` is the id that goes into the log."""
+        self._delivery = delivery
         self._client = client
         self._repo = repo
         self._stop = stop
@@ -102,7 +106,7 @@ class CheckRuns:
             if isinstance(answer, Reply) and answer.ok:
                 return True
             if not _is_final(answer) or _told(answer) is not None:
-                log.warning("check.update_skipped", repo=self._repo, run=run.id, status=_status(answer))
+                self._note("check.update_skipped", run, status=_status(answer))
                 return False
             raise error_for(answer, doing=f"updating the check on {self._repo}", needs=NEEDS)
 
@@ -137,7 +141,7 @@ class CheckRuns:
             answer = self._persist(lambda: self._whole(run, shown, ending, annotations, stop), stop)
             if annotations and (isinstance(answer, Cut) or answer.status == 422 or answer.status >= 500):
                 # Rather without annotations than open for ever.
-                log.warning("check.annotations_lost", repo=self._repo, run=run.id, status=_status(answer))
+                self._note("check.annotations_lost", run, status=_status(answer))
                 answer = self._patch(run, ending, stop)
             if isinstance(answer, Cut) or not answer.ok:
                 raise error_for(answer, doing=f"closing the check on {self._repo}", needs=NEEDS)
@@ -177,7 +181,7 @@ class CheckRuns:
             self._ledger.add(run.id, annotations)
         elif answer.status == 422 and _told(answer) is None:
             self._ledger.add(run.id, annotations)
-            log.warning("check.annotations_refused", repo=self._repo, run=run.id, count=len(annotations))
+            self._note("check.annotations_refused", run, count=len(annotations))
             return self._patch(run, body, stop)
         return answer
 
@@ -266,6 +270,9 @@ class CheckRuns:
             pause *= 2
             answer = send()
         return answer
+
+    def _note(self, event: str, run: CheckRun, **fields: int) -> None:
+        log.warning(event, delivery=self._delivery, repo=self._repo, check_run=run.id, **fields)
 
     def _briefly(self, stop: Stop) -> Stop:
         return Stop(

@@ -64,8 +64,11 @@ class GitHubClient:
         self.close()
 
     def close(self) -> None:
-        """Close every connection that is this client's own. Requests under way end first."""
-        self._pool.shutdown(cancel_futures=True)
+        """Close every connection that is this client's own; requests on them end first.
+
+        Where the connections are shared, nobody waits for a request that may take until its timeout.
+        """
+        self._pool.shutdown(wait=self._owns_line, cancel_futures=True)
         if self._owns_line:
             self._line.close()
 

@@ -72,8 +72,8 @@ MAX_JWT_SECONDS = 600
 JWT_PAST_SECONDS = 60
 """[docs, generating a JSON web token] It is dated back by this, for clocks that differ."""
 
-MANIFEST_CODE_SECONDS = 3_600
-"""[docs, registering a GitHub App from a manifest] Within this the code of a new App must be exchanged, once."""
+MAX_APP_NAME = 34
+"""[docs, registering a GitHub App] Characters of an App's name."""
 
 # Our own, chosen inside the numbers above.
 

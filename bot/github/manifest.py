@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from bot.errors import OutsideError, UserError
+from bot.github import limits
 from bot.github.client import connect
 from bot.github.faults import Reply, error_for
 from bot.review.ports import Clock, Stop
@@ -55,8 +56,6 @@ AUTOMATIC_EVENTS: Final[Mapping[str, str]] = MappingProxyType(
 """The events that come without being subscribed to. To subscribe to `check_run` would bring those of all other Apps as well."""
 
 _DESCRIPTION: Final = "Reviews pull requests in seconds: line comments, suggestions that can be committed, one check."
-_NAME: Final = 34
-"""[docs, registering a GitHub App] Characters of an App's name."""
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _SECONDS: Final = 30.0
 
@@ -75,14 +74,14 @@ class NewApp:
 
 
 def manifest(*, name: str, url: str, public_url: str | None, redirect_url: str) -> dict[str, Any]:
-    """The manifest of the App. `url` is its home page; deliveries go to `public_url` + `/webhook`.
+    """The manifest of the App; a name that is too long is cut. `url` is its home page; deliveries go to `public_url` + `/webhook`.
 
     Without `public_url` (a server that the internet cannot reach) the webhook is registered inactive, at `url`. Source: docs,
     registering a GitHub App from a manifest.
     """
     hook = f"{(public_url or url).rstrip('/')}/webhook"
     return {
-        "name": name[:_NAME],
+        "name": name[: limits.MAX_APP_NAME],
         "url": url,
         "description": _DESCRIPTION,
         "hook_attributes": {"url": hook, "active": public_url is not None},

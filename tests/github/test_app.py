@@ -12,6 +12,7 @@ import jwt
 import pytest
 
 from bot.errors import ConfigError, CredentialsError, NotPermittedError, OutsideError
+from bot.github import limits
 from bot.github.app_key import read_key
 from bot.github.faults import Cut, RateLimitedError, Reply
 from bot.github.notes import Kind, Notes
@@ -218,6 +219,18 @@ def test_clients_with_different_tokens_share_the_connections(desk, key) -> None:
     assert app.facts().id == 4711
 
 
+def test_a_job_that_ends_does_not_wait_for_a_silent_github(desk, key, until) -> None:
+    installation = desk.install(key)
+    client = desk.app(key).client(installation.id, REPO)
+    read(desk, client)
+    desk.server.faults.add(Fault(match=f"GET /repos/{REPO}/pulls", kind=FaultKind.STALL, seconds=0.5))
+    client.submit(read, desk, client, f"/repos/{REPO}/pulls")
+    until(lambda: len(desk.server.faults.struck) == 1)
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 0.2
+
+
 def test_the_app_knows_itself_after_asking_once(desk, key) -> None:
     app = desk.app(key)
     desk.install(key)
@@ -305,6 +318,7 @@ def test_the_app_s_own_token_is_dated_as_github_wants_it_and_signed_anew_in_time
     now = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
     claims = jwt.decode(read_key(key).sign("Iv1.abc", now=now), options={"verify_signature": False})
     assert claims == {"iat": now - 60, "exp": now + 540, "iss": "Iv1.abc"}
+    assert claims["exp"] - now < limits.MAX_JWT_SECONDS
     times = []
     app = desk.app(key, today=lambda: times.append(1) or time.time())
     desk.install(key)

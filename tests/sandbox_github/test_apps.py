@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
-from bot.sandbox.github import gestures
+from bot.sandbox.github import gestures, new_private_key
 
 REPO = "/repos/octo/demo"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -228,6 +228,31 @@ def test_a_run_in_progress_again_has_no_conclusion(desk) -> None:
     made = desk.client.post(f"{REPO}/check-runs", body, token=token).json
     again = desk.client.send("PATCH", f"{REPO}/check-runs/{made['id']}", {"status": "in_progress"}, token=token).json
     assert (again["status"], again["conclusion"], again["completed_at"]) == ("in_progress", None, None)
+
+
+def test_a_stand_in_in_another_process_gives_apps_checks_and_merge_groups(make_desk) -> None:
+    desk = make_desk(control=True)
+    pull = desk.pull({"a.py": "1\n"}, {"a.py": "2\n"})
+    key = new_private_key()
+    asked = {"id": 4711, "key": key, "slug": "spark", "account": "octo", "permissions": {"checks": "write"}}
+    number = desk.client.post("//_sandbox/apps", asked).json["installation"]
+    token = desk.client.post(f"/app/installations/{number}/access_tokens", token=desk.jwt(key)).json["token"]
+    button = {"label": "Again", "description": "d", "identifier": "again"}
+    body = {"name": "spark", "head_sha": pull.head_sha, "conclusion": "neutral", "actions": [button]}
+    run = desk.client.post(f"{REPO}/check-runs", body, token=token).json["id"]
+    desk.server.webhooks.point_to("http://127.0.0.1:9/", "s")
+    for more in ({"press": "again"}, {}):
+        assert desk.client.post("//_sandbox/checks", {"repo": "octo/demo", "run": run} | more).status == 200
+    assert desk.client.post("//_sandbox/checks", {"repo": "octo/demo", "run": 1}).status == 400
+    group = desk.client.post("//_sandbox/merge-groups", {"repo": "octo/demo", "number": 1}).json
+    assert desk.repo.git.resolve(group["head"]) == group["head"]
+    assert desk.server.webhooks.wait()
+    told = [(each.event, each.action) for each in desk.server.webhooks.deliveries]
+    assert told == [
+        ("check_run", "requested_action"),
+        ("check_run", "rerequested"),
+        ("merge_group", "checks_requested"),
+    ]
 
 
 def test_the_page_of_a_check_run_shows_its_annotations_beside_their_lines(desk, numbered) -> None:

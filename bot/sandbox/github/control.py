@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
 
+from bot.sandbox.github import gestures
 from bot.sandbox.github.faults import Fault
 from bot.sandbox.github.gate import Site
 from bot.sandbox.github.git import GitError
@@ -56,6 +57,34 @@ def _pull(site: Site, asked: Asked) -> Asked:
     return {"number": pull.number, "url": url, "head": pull.head_sha, "base": pull.base_sha}
 
 
+def _app(site: Site, asked: Asked) -> Asked:
+    app = site.world.app(
+        int(asked["id"]),
+        asked["key"],
+        asked["slug"],
+        **{name: asked[name] for name in ("permissions", "events") if name in asked},
+    )
+    installation = site.world.install(app, asked["account"])
+    return {"installation": installation.id}
+
+
+def _merge_queue(site: Site, asked: Asked) -> Asked:
+    group = gestures.queue_merge(site.world.repo(asked["repo"]), int(asked["number"]))
+    return {"head": group.head_sha, "ref": group.head_ref}
+
+
+def _check(site: Site, asked: Asked) -> Asked:
+    repo = site.world.repo(asked["repo"])
+    run = gestures.run_by_id(repo, int(asked["run"]))
+    if run is None:
+        raise KeyError(asked["run"])
+    if "press" in asked:
+        gestures.press(repo, run, asked["press"])
+    else:
+        gestures.rerequest_run(repo, run)
+    return {"ok": True}
+
+
 def _latency(site: Site, asked: Asked) -> Asked:
     site.latency = float(asked["seconds"])
     return {"seconds": site.latency}
@@ -92,6 +121,9 @@ ACTIONS: dict[tuple[str, str], Callable[[Site, Asked], Asked]] = {
     ("POST", "import"): _import,
     ("POST", "commits"): _commit,
     ("POST", "pulls"): _pull,
+    ("POST", "apps"): _app,
+    ("POST", "merge-groups"): _merge_queue,
+    ("POST", "checks"): _check,
     ("PUT", "latency"): _latency,
     ("PUT", "webhook"): _webhook,
     ("POST", "faults"): _fault,

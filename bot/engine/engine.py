@@ -166,7 +166,7 @@ class Engine:
             log.warning("delivery.queue_full", delivery=delivery.id)
             return QueueFull(retry_after=intake.RETRY_AFTER)
         if isinstance(answer, Taken):
-            log.info("delivery.taken", delivery=delivery.id, job=answer.job, repo=work.place.repo)
+            log.info("job.queued", delivery=delivery.id, job=answer.job, repo=work.place.repo)
             self._dispatcher.wake()
         self._dispatcher.pass_on(told, StopCause.SUPERSEDED)
         return answer

@@ -82,6 +82,7 @@ class Station:
                     settings=settings,
                     refuse=self.access.refuse,
                     on_written=_be_replaced,
+                    restart="This server reads the file by itself: it acts as the App in a second or two.",
                 ),
             ]
         return [

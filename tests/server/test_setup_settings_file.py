@@ -204,7 +204,7 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=80, derandomize=True, deadline=None)
 @given(before=lines, newline=st.sampled_from(["\n", "\r\n"]), end=st.booleans(), value=st.text(max_size=40))
 def test_whatever_is_there_the_new_values_are_read_and_the_others_as_before(
     tmp_path_factory: pytest.TempPathFactory, before: list[str], newline: str, end: bool, value: str

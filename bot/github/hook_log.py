@@ -52,12 +52,16 @@ class AppHookLog:
     def recent(self, since: float) -> Sequence[HookDelivery]:
         """The attempts since `since` (seconds since 1970), newest first; none at all when none of them failed.
 
-        Failures are asked for first: where there are none, that is one request, however much was delivered. Raises SparkError.
+        Failures are asked for first: where there are none, that is one request, however much was delivered. Of what went well
+        only the newest is read, so a success long ago may be missing; then its delivery is merely had once more. Raises
+        SparkError.
         """
         stop = Stop(deadline=self._clock.now() + _SECONDS, clock=self._clock)
-        if all(each.ok for each in self._list(since, stop, {"status": "failure"}, pages=1)):
+        failed = self._list(since, stop, {"status": "failure"})
+        if all(each.ok for each in failed):
             return []
-        return self._list(since, stop, {}, pages=limits.MAX_DELIVERY_PAGES)
+        found = {each.id: each for each in [*failed, *self._list(since, stop, {})]}
+        return sorted(found.values(), key=lambda each: each.id, reverse=True)
 
     def redeliver(self, id: int) -> None:  # noqa: A002 - the port's word
         """Have GitHub try it again, with the same guid. Raises SparkError."""
@@ -66,10 +70,10 @@ class AppHookLog:
         if not isinstance(answer, Reply) or not answer.ok:
             raise error_for(answer, doing=f"asking for delivery {id} again")
 
-    def _list(self, since: float, stop: Stop, more: Mapping[str, str], *, pages: int) -> list[HookDelivery]:
+    def _list(self, since: float, stop: Stop, more: Mapping[str, str]) -> list[HookDelivery]:
         found: list[HookDelivery] = []
         params: dict[str, str | int] = {"per_page": limits.PER_PAGE, **more}
-        for _ in range(pages):
+        for _ in range(limits.MAX_DELIVERY_PAGES):
             reply = self._client.get(_PATH, stop=stop, doing="reading the log of deliveries", params=params)
             page = [_read(entry) for entry in _listed(reply)]
             found += [each for each in page if each.delivered_at >= since]

@@ -105,7 +105,7 @@ CHECK_UPDATE_SECONDS = 10.0
 """What an update of a check run may take: the next one tells the same and more."""
 
 MAX_DELIVERY_PAGES = 50
-"""Pages of the log of deliveries read in one sweep."""
+"""Pages read of each of the two lists of deliveries in one sweep: 5,000 failures, and the 5,000 newest of all."""
 
 PARALLEL_READS = 8
 """A pull of 3,000 files is 30 pages: four rounds. Far below GitHub's 100 at once [docs, secondary rate limits], which everything

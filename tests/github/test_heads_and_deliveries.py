@@ -120,8 +120,24 @@ def test_the_log_is_read_page_by_page_as_far_back_as_asked(told) -> None:
     found = log.recent(0.0)
     assert len({each.id for each in found}) == limits.PER_PAGE + 20
     assert [each.id for each in found] == sorted((each.id for each in found), reverse=True)
-    # The failures' first page, then two pages of all.
-    assert len(desk.sent("GET", "/hook/deliveries")) == 3
+    # Two pages of failures, two of all.
+    assert len(desk.sent("GET", "/hook/deliveries")) == 4
+
+
+def test_an_old_failure_is_found_behind_more_deliveries_than_are_read(told, monkeypatch) -> None:
+    desk, receiver, log = told
+    monkeypatch.setattr(limits, "PER_PAGE", 2)
+    monkeypatch.setattr(limits, "MAX_DELIVERY_PAGES", 2)
+    receiver.status = 500
+    old = desk.server.webhooks.send("ping", {"zen": "old"})
+    assert desk.server.webhooks.wait()
+    receiver.status = 202
+    for number in range(8):
+        desk.server.webhooks.send("ping", {"zen": str(number)})
+    assert desk.server.webhooks.wait()
+    found = log.recent(0.0)
+    assert [each.ok for each in found] == [True] * 4 + [False]
+    assert found[-1].id == old.id
 
 
 def test_a_delivery_that_github_has_forgotten_and_a_log_that_is_none_are_errors(told) -> None:

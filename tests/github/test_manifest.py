@@ -87,10 +87,10 @@ def test_a_code_is_good_for_one_use(desk) -> None:
         convert(code, api_url=desk.server.api_url)
 
 
-@pytest.mark.parametrize("code", ["", "a/../../user", "a?b", "ä", "x" * 201])
-def test_a_code_that_is_none_is_not_sent(desk, code) -> None:
-    with pytest.raises(UserError, match="malformed"):
-        convert(code, api_url=desk.server.api_url)
+def test_a_code_that_is_none_is_not_sent(desk) -> None:
+    for code in ("", "a/../../user", "a?b", "ä", "x" * 201):
+        with pytest.raises(UserError, match="malformed"):
+            convert(code, api_url=desk.server.api_url)
     assert list(desk.server.requests) == []
 
 

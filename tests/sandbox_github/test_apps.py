@@ -9,8 +9,6 @@ import json
 import re
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-import pytest
-
 from bot.sandbox.github import gestures, new_private_key
 
 REPO = "/repos/octo/demo"
@@ -79,27 +77,26 @@ def test_the_code_of_a_manifest_works_once_and_for_an_hour(make_desk) -> None:
     assert desk.client.post(f"/app-manifests/{code}/conversions", token=None).status == 404
 
 
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"webhook_url": "x"}, "no key webhook_url"),
-        ({"public": "no"}, "public is of the wrong type"),
-        ({"redirect_url": "spark.example"}, "redirect_url is not a URL"),
-        ({"hook_attributes": {"active": True}}, "hook_attributes has a url"),
-        ({"hook_attributes": {"url": "https://a.example", "active": 1}}, "active is of the wrong type"),
-        ({"callback_urls": ["https://a.example"] * 11}, "at most 10"),
-        ({"name": "x" * 35}, "Name is too long"),
-        ({"default_permissions": {"pull-requests": "read"}}, "no permission pull-requests"),
-        ({"default_permissions": {"checks": "all"}}, "no level all"),
-        ({"default_events": ["pull_requests"]}, "unsupported: pull_requests"),
-        ({"default_permissions": {"checks": "write"}}, "not supported by permissions: pull_request"),
-    ],
-)
-def test_a_manifest_with_a_mistake_is_refused_with_the_mistake(desk, more, words) -> None:
-    status, _, page = browse(desk, "POST", "/settings/apps/new", manifest=json.dumps(manifest(**more)))
-    assert status == 422
-    assert words in page
-    assert browse(desk, "POST", "/settings/apps", manifest=json.dumps(manifest(**more)), name="x")[0] == 422
+MISTAKES = [
+    ({"webhook_url": "x"}, "no key webhook_url"),
+    ({"public": "no"}, "public is of the wrong type"),
+    ({"redirect_url": "spark.example"}, "redirect_url is not a URL"),
+    ({"hook_attributes": {"active": True}}, "hook_attributes has a url"),
+    ({"hook_attributes": {"url": "https://a.example", "active": 1}}, "active is of the wrong type"),
+    ({"callback_urls": ["https://a.example"] * 11}, "at most 10"),
+    ({"name": "x" * 35}, "Name is too long"),
+    ({"default_permissions": {"pull-requests": "read"}}, "no permission pull-requests"),
+    ({"default_permissions": {"checks": "all"}}, "no level all"),
+    ({"default_events": ["pull_requests"]}, "unsupported: pull_requests"),
+    ({"default_permissions": {"checks": "write"}}, "not supported by permissions: pull_request"),
+]
+
+
+def test_a_manifest_with_a_mistake_is_refused_with_the_mistake(desk) -> None:
+    for more, words in MISTAKES:
+        status, _, page = browse(desk, "POST", "/settings/apps/new", manifest=json.dumps(manifest(**more)))
+        assert (status, words in page) == (422, True), (more, page)
+        assert browse(desk, "POST", "/settings/apps", manifest=json.dumps(manifest(**more)), name="x")[0] == 422
     assert desk.world.apps == {}
 
 

@@ -61,7 +61,7 @@ class AppHookLog:
         if all(each.ok for each in failed):
             return []
         found = {each.id: each for each in [*failed, *self._list(since, stop, {})]}
-        return sorted(found.values(), key=lambda each: each.id, reverse=True)
+        return sorted(found.values(), key=lambda each: (each.delivered_at, each.id), reverse=True)
 
     def redeliver(self, id: int) -> None:  # noqa: A002 - the port's word
         """Have GitHub try it again, with the same guid. Raises SparkError."""

@@ -377,9 +377,8 @@ def test_what_is_no_key_is_refused_by_the_setting_s_name_and_not_shown(key, tmp_
 
 def test_no_token_is_written_to_any_log_or_shown_by_any_object(desk, key, caplog) -> None:
     installation = desk.install(key)
+    app = desk.app(key)
     with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="github"):
-        logging.getLogger("github.Requester").setLevel(logging.NOTSET)
-        app = desk.app(key)
         client = app.client(installation.id, REPO)
         read(desk, client)
         app.facts()

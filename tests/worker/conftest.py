@@ -3,6 +3,7 @@ stand-in that remembers what it was told, or the real one where a test says so."
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,11 @@ KEY = "sk-" + "secret-of-the-endpoint" * 2
 APP_ID = 4711
 BEFORE = {path: text.encode() for path, text in example.BEFORE.items()}
 AFTER = {path: text.encode() for path, text in example.AFTER.items()}
+SMALL_BEFORE = {"one.py": b"def f(a):\n    return a\n"}
+SMALL_AFTER = {
+    "one.py": b"def f(a=[]):\n    if a == None:\n        return eval('a')\n    return a\n",
+    "two.py": b"import os\n\n\ndef g(b={}):\n    os.system(f'ls {b}')\n",
+}
 
 
 @dataclass
@@ -103,9 +109,10 @@ class Room:
     def __post_init__(self) -> None:
         self.repo = self.github.world.repo(self.name)
 
-    def open(self, config: str = "", *, files: Mapping[str, Any] = AFTER, **more: Any) -> Any:
-        """The example's pull request; `config` is the base's `.github/spark.yml`."""
-        base = {**BEFORE, **({".github/spark.yml": config.encode()} if config else {})}
+    def open(self, config: str = "", *, whole: bool = False, **more: Any) -> Any:
+        """A small pull request, or the `whole` example's; `config` is the base's `.github/spark.yml`."""
+        files = AFTER if whole else SMALL_AFTER
+        base = {**(BEFORE if whole else SMALL_BEFORE), **({".github/spark.yml": config.encode()} if config else {})}
         self.repo.commit("main", base, "Books and loans", "mona")
         self.repo.branch("topic", "main")
         self.repo.commit("topic", files, "Search", "mona")
@@ -202,37 +209,34 @@ def names() -> Iterator[int]:
     return itertools.count()
 
 
-@pytest.fixture(scope="module")
-def build(
-    app_key: str, site: tuple[GitHubServer, int], quick_endpoint: EndpointServer, names: Iterator[int]
-) -> Iterator[Callable[..., Room]]:
-    """A repository and a server's clients. `endpoint`: options of another endpoint; `env`: more settings."""
+def in_no_time(stop: Stop, seconds: float) -> bool:
+    return stop.wait(min(seconds, 0.01))
+
+
+@pytest.fixture(scope="session")
+def connect(
+    app_key: str, site: tuple[GitHubServer, int], quick_endpoint: EndpointServer
+) -> Iterator[Callable[..., tuple[Shared, App]]]:
+    """A server's clients; the usual ones are made once for the folder."""
+    github, _ = site
     with ExitStack() as stack:
 
-        def make(
-            *,
-            endpoint: Mapping[str, Any] | None = None,
-            env: Mapping[str, str] | None = None,
-            pause: Callable[[Stop, float], bool] = lambda stop, seconds: stop.wait(min(seconds, 0.01)),
-        ) -> Room:
-            github, installation = site
-            served = quick_endpoint
-            if endpoint is not None:
-                options = EndpointOptions(**{"ttft": 0.005, "tps": 50_000.0, "api_key": KEY, **endpoint})
-                served = stack.enter_context(EndpointServer(options))
-            name = f"acme/shelf-{next(names)}"
-            github.world.create_repo(name).permission("mona", "write")
+        @functools.cache
+        def usual() -> tuple[Shared, App]:
+            return make(quick_endpoint.url, {}, in_no_time)
+
+        def make(endpoint: str, env: Mapping[str, str], pause: Callable[[Stop, float], bool]) -> tuple[Shared, App]:
             values = {
                 "GITHUB_API_URL": github.api_url,
                 "GITHUB_GRAPHQL_URL": github.graphql_url,
                 "GITHUB_SERVER_URL": github.web_url,
-                "SPARK_BASE_URL": served.url,
+                "SPARK_BASE_URL": endpoint,
                 "SPARK_API_KEY": KEY,
                 "SPARK_PRICES": "codex-spark-preview=0.35/0.75",
-                **(env or {}),
+                **env,
             }
             shared = stack.enter_context(Shared(read_settings(values), waits=Waits(pause=pause)))
-            ours = App(
+            app = App(
                 app_id=APP_ID,
                 private_key=app_key,
                 api_url=github.api_url,
@@ -241,8 +245,44 @@ def build(
                 user_agent="spark-tests",
                 wait=pause,
             )
-            stack.callback(ours.close)
-            return Room(github=github, endpoint=served, shared=shared, app=ours, name=name, installation=installation)
+            stack.callback(app.close)
+            return shared, app
+
+        def choose(endpoint: str, env: Mapping[str, str], pause: Callable[[Stop, float], bool]) -> tuple[Shared, App]:
+            return (
+                usual()
+                if (endpoint, env, pause) == (quick_endpoint.url, {}, in_no_time)
+                else make(endpoint, env, pause)
+            )
+
+        yield choose
+
+
+@pytest.fixture(scope="module")
+def build(
+    site: tuple[GitHubServer, int],
+    quick_endpoint: EndpointServer,
+    names: Iterator[int],
+    connect: Callable[..., tuple[Shared, App]],
+) -> Iterator[Callable[..., Room]]:
+    """A repository and a server's clients. `endpoint`: options of another endpoint; `env`: more settings."""
+    with ExitStack() as stack:
+
+        def make(
+            *,
+            endpoint: Mapping[str, Any] | None = None,
+            env: Mapping[str, str] | None = None,
+            pause: Callable[[Stop, float], bool] = in_no_time,
+        ) -> Room:
+            github, installation = site
+            served = quick_endpoint
+            if endpoint is not None:
+                options = EndpointOptions(**{"ttft": 0.005, "tps": 50_000.0, "api_key": KEY, **endpoint})
+                served = stack.enter_context(EndpointServer(options))
+            name = f"acme/shelf-{next(names)}"
+            github.world.create_repo(name).permission("mona", "write")
+            shared, app = connect(served.url, env or {}, pause)
+            return Room(github=github, endpoint=served, shared=shared, app=app, name=name, installation=installation)
 
         yield make
 

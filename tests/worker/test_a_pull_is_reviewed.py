@@ -30,7 +30,7 @@ class Done:
 def done(build: Callable[..., Any]) -> Done:
     """One review, looked at from all sides."""
     room = build()
-    pull = room.open()
+    pull = room.open(whole=True)
     line = room.line(room.order(pull))
     counted: list[int] = []
     line.on_keep = lambda: counted.append(len(room.reviews()))

@@ -141,7 +141,7 @@ def test_a_kept_review_that_cannot_be_posted_fails_as_a_job_and_is_neutral(room)
     ],
 )
 def test_what_this_version_cannot_read_is_reviewed_anew(room, spoil: Callable[[Checkpoint], Checkpoint]) -> None:
-    pull = room.open(files={"one.py": "def f(a=[]):\n    return a\n"})
+    pull = room.open()
     checkpoint = spoil(kept(room, pull))
     before = calls(room)
     ended = room.run(room.line(room.order(pull), attempt=2, kept=checkpoint))

@@ -37,7 +37,7 @@ def test_answering_a_merge_group_twice_leaves_one_check(room) -> None:
 
 
 def test_a_head_becomes_a_job_for_each_open_pull_also_a_forks(room) -> None:
-    room.open(files=FILES)
+    room.open()
     world = room.github.world
     world.user("ann")
     fork = room.repo.fork(f"ann/{room.name.partition('/')[2]}")
@@ -57,14 +57,14 @@ def test_a_head_becomes_a_job_for_each_open_pull_also_a_forks(room) -> None:
 
 
 def test_a_head_without_an_open_pull_is_skipped(room) -> None:
-    pull = room.open(files=FILES)
+    pull = room.open()
     room.repo.close_pull(pull.number)
     ended = room.run(room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))))
     assert (ended.state, ended.why) == (JobState.SKIPPED, "no open pull request has this head")
 
 
 def test_github_being_down_fails_the_job_in_one_line(room) -> None:
-    pull = room.open(files=FILES)
+    pull = room.open()
     room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls*", status=502, times=None))
     ended = room.run(room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))))
     assert (ended.state, ended.error) == (JobState.FAILED, "OutsideError")
@@ -77,7 +77,7 @@ def test_github_being_down_fails_the_job_in_one_line(room) -> None:
 def test_a_short_job_that_is_stopped_while_github_is_down_ends_as_it_was_told(
     room, cause: StopCause, state: JobState
 ) -> None:
-    pull = room.open(files=FILES)
+    pull = room.open()
     room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls*", status=502, times=None))
     line = room.line(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha)))
     line.stop(cause)

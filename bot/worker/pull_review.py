@@ -286,10 +286,18 @@ class PullReview:
             self._check.join(CLOSING_SECONDS + 5.0)
         finally:
             self._place.client.close()
-        if self._config is not None:
-            self._learn(self._job.repo, self._config.review.drafts)
+        self._remember()
         check = None if self._check.opened_at is None else self._waited + self._check.opened_at - self._began
         return endings.timed(ended, check=check, done=self._waited + self._shared.clock.now() - self._began)
+
+    def _remember(self) -> None:
+        if self._config is None:
+            return
+        try:
+            self._learn(self._job.repo, self._config.review.drafts)
+        except SparkError as error:
+            # The next job tells it again.
+            log.warning("job.not_remembered", why=str(error), **self._fields)
 
     def _concluded(self, ending: Ending | None) -> Ended:
         """Close the check run, or leave it, and say how the run ends. Waits for nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.engine.model import JobState
+from bot.errors import OutsideError
 from bot.hooks.orders import Cause
 from bot.live.events import LiveKind
 from bot.sandbox.endpoint import faults
@@ -198,3 +199,13 @@ def test_a_check_run_that_stalls_does_not_hold_the_review_up(room) -> None:
     ended = room.run(line)
     assert ended.timing["first_post"] < ended.timing["check"]
     assert room.check().conclusion == "success"
+
+
+def test_a_repository_whose_wish_cannot_be_stored_is_reviewed_all_the_same(room) -> None:
+    class Full(list):
+        def append(self, item: object) -> None:
+            raise OutsideError("the database is away")
+
+    room.learned = Full()
+    ended, _ = room.review(room.open())
+    assert ended.state is JobState.DONE

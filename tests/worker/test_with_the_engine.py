@@ -1,0 +1,119 @@
+"""The worker below the real engine: orders in, reviews on the pulls, all of it in the history and on the live pages."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.engine.engine import Engine, EngineOptions
+from bot.engine.model import Delivery, Ended, Job, JobId, JobState, Taken
+from bot.hooks.events import DeliveryId
+from bot.hooks.orders import ReviewHead, Work
+from bot.live.events import LiveKind
+from bot.review.model import CommitSha
+from bot.sandbox.endpoint import tokens
+from bot.worker.runner import JobRunner
+
+
+class Nobody:
+    """Nobody counts."""
+
+    def job_started(self, job: Job, *, waited: float) -> None:
+        pass
+
+    def job_ended(self, job: Job, ended: Ended) -> None:
+        pass
+
+    def queue(self, *, waiting: int, oldest: float, running: int) -> None:
+        pass
+
+
+class House:
+    """An engine over a file, with the worker of a room in it."""
+
+    def __init__(self, room: Any, folder: Path) -> None:
+        self._guids = itertools.count()
+        options = EngineOptions(database_url=f"sqlite:///{folder / 'spark.db'}", max_usd_per_day=5.0)
+        runner = JobRunner(
+            room.shared,
+            room.app,
+            page_url=lambda job: f"https://spark.test/reviews/{job}",
+            learn=lambda repo, drafts: self.engine.learn(repo, reviews_drafts=drafts),
+            purse=lambda job: self.engine.spending.purse(job),  # noqa: PLW0108 - the engine is made after the runner
+        )
+        self.engine = Engine(options, runner, Nobody())
+        self.engine.start()
+
+    def take(self, work: Work) -> JobId:
+        guid = DeliveryId(f"guid-{next(self._guids)}")
+        answer = self.engine.accept(Delivery(id=guid, event="pull_request.opened", received_at=time.time()), work)
+        assert isinstance(answer, Taken)
+        return answer.job
+
+    def end(self, job: JobId) -> Job:
+        """The job when its page says that it is over."""
+        for _ in self.engine.events.watch(job):
+            pass
+        found = self.engine.history.job(job)
+        assert found is not None
+        return found
+
+    def told(self, job: JobId) -> list[LiveKind]:
+        self.engine.events.flush(job)
+        return [event.event.kind for event in self.engine.events.read(job)]
+
+
+@pytest.fixture(scope="module")
+def room(build: Callable[..., Any]) -> Any:
+    return build(endpoint={"script": tokens(300, findings=4), "ttft": 0.01, "tps": 600.0})
+
+
+@pytest.fixture(scope="module")
+def house(room: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(room, tmp_path_factory.mktemp("engine"))
+    yield house
+    house.engine.drain(5.0)
+    house.engine.close()
+
+
+def test_a_push_supersedes_the_running_review_and_one_review_is_posted_and_kept_in_the_history(
+    room: Any, house: House, until: Callable[..., None]
+) -> None:
+    pull = room.open("review:\n  effort: instant\n  drafts: true")
+    first = house.take(room.order(pull))
+    until(lambda: any(entry.tokens > 5 for entry in room.endpoint.requests))
+    room.repo.commit("topic", {"three.py": b"def h(c=[]):\n    return c\n"}, "More", "mona")
+    second = house.take(room.order(pull))
+
+    ended, done = house.end(first), house.end(second)
+    assert ended.state is JobState.SUPERSEDED
+    assert (done.state, done.verdict) == (JobState.DONE, "pass")
+    assert done.usd is not None
+    assert house.engine.spending.spent_today() >= done.usd > 0
+    (review,) = room.reviews()
+    assert review.commit_id == pull.head_sha
+    assert done.url.endswith(str(review.id))
+    by_job = {check.external_id: check.conclusion for check in room.checks()}
+    assert by_job == {first: "cancelled", second: "success"}
+    kinds = house.told(second)
+    assert kinds[0] is LiveKind.STATE
+    assert kinds[-2:] == [LiveKind.FINISHED, LiveKind.STATE]
+    assert LiveKind.FINISHED not in house.told(first)
+    assert house.engine.reviews_drafts(room.name) is True
+
+
+def test_a_head_asked_for_again_is_reviewed_by_a_job_of_its_own(room: Any, house: House) -> None:
+    room.repo.branch("other", "main")
+    room.repo.commit("other", {"four.py": b"def k(d=[]):\n    return d\n"}, "Other", "mona")
+    pull = room.repo.open_pull("Other", "", head="other", base="main", author="mona")
+    before = len(room.reviews())
+    parent = house.end(house.take(ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))))
+    assert parent.state is JobState.DONE
+    (made,) = [job for job in house.engine.history.jobs() if job.number == pull.number]
+    assert house.end(made.id).state is JobState.DONE
+    assert len(room.reviews()) == before + 1

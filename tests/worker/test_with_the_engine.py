@@ -108,6 +108,7 @@ def test_a_push_supersedes_the_running_review_and_one_review_is_posted_and_kept_
 
 
 def test_a_head_asked_for_again_is_reviewed_by_a_job_of_its_own(room: Any, house: House) -> None:
+    room.repo.commit("main", {"other.py": b"x = 1\n"}, "A start", "mona")
     room.repo.branch("other", "main")
     room.repo.commit("other", {"four.py": b"def k(d=[]):\n    return d\n"}, "Other", "mona")
     pull = room.repo.open_pull("Other", "", head="other", base="main", author="mona")

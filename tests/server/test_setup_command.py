@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from bot.github.app import App
+from bot.hooks.signature import sign
 from bot.sandbox.github import GitHubOptions, GitHubServer
 from bot.settings import read_settings
 
@@ -180,3 +181,39 @@ def test_a_file_that_stands_in_the_way_is_told_before_anything_starts(
     assert said in told
     assert len(told.splitlines()) == 1
     assert (tmp_path / ".env").read_text() == text
+
+
+def test_a_server_without_an_app_makes_one_and_goes_on_as_it(serve, outside) -> None:
+    away = dict.fromkeys(("SPARK_APP_ID", "SPARK_APP_PRIVATE_KEY", "SPARK_WEBHOOK_SECRET"), "")
+    server = serve(wait=False, **away)
+    assert server.ended() == 2, "not even the set-up is open without a secret"
+    (server.folder / ".env").write_text("SPARK_WEBHOOK_SECRET=any-long-random-text\n# ours\n")
+    server.start()
+    assert "open /setup" in server.get("/readyz").text
+    worker = server.worker
+    browser = Browser()
+    browser.get(f"{server.url}/setup")
+    browser.press(name="Spark of a server", public_url=server.url)
+    browser.press()
+    browser.press()
+    assert "reads the file by itself" in browser.html
+    server.wait_for(lambda: server.events("server.ready", app=True))
+    assert server.worker != worker
+    file = server.folder / ".env"
+    settings = read_settings({}, dotenv=file)
+    assert settings.app_id is not None
+    made = outside.github.world.apps[int(settings.app_id)]
+    assert made.name == "Spark of a server"
+    assert "# ours" in file.read_text()
+    assert (server.folder / ".env.bak").read_text().startswith("SPARK_WEBHOOK_SECRET=any-long-random-text\n")
+    assert server.get("/setup").status == 404
+    assert made.hook is not None
+    body = b'{"zen": "Anything added dilutes everything else.", "hook_id": 1}'
+    headers = {
+        "Content_Type": "application/json",
+        "X_GitHub_Event": "ping",
+        "X_GitHub_Delivery": "11111111-2222-3333-4444-555555555555",
+    }
+    for secret, status in (("any-long-random-text", 401), (made.hook.secret, 200)):
+        signed = {**headers, "X_Hub_Signature_256": sign(secret, body)}
+        assert server.get("/webhook", method="POST", body=body, **signed).status == status

@@ -23,7 +23,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from bot.errors import ConfigError, OutsideError
@@ -37,6 +44,8 @@ _FRESH_SECONDS: Final = 2.0
 """A connection that was used so recently is believed to work; an older one is tried first."""
 _IDLE_MILLISECONDS: Final = 20_000
 """PostgreSQL ends a transaction that was left open so long: a process that was suspended must not keep its locks."""
+
+_REMEDY: Final = "Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
 
 T = TypeVar("T")
 
@@ -65,6 +74,16 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """`url`: `sqlite:///path` or `postgresql://...`. ConfigError for anything else. Connects when first used."""
+        try:
+            self._make_engines(url)
+        except (ArgumentError, ValueError) as error:
+            # Not told what: it may have a password in it.
+            raise ConfigError("SPARK_DATABASE_URL is malformed", remedy=_REMEDY) from error
+        self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def _make_engines(self, url: str) -> None:
         self.is_sqlite = url.startswith("sqlite:")
         self.pulse: Engine
         """A connection of its own for what must not wait behind others: the heartbeat."""
@@ -89,11 +108,8 @@ class Database:
         else:
             raise ConfigError(
                 f"SPARK_DATABASE_URL begins with {urlsplit(url).scheme or 'nothing'!r}",
-                remedy="Use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
+                remedy=_REMEDY,
             )
-        self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
 
     @property
     def file(self) -> Path | None:

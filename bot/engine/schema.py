@@ -57,6 +57,9 @@ def tables_made(database: Database) -> Iterator[None]:
         _make(database)
         yield
         return
+    with database.read() as connection:
+        # A database that is not there, or lets nobody in, is told in one line.
+        connection.execute(text("SELECT 1"))
     # Tried again and again instead of waited for: a waiting statement would hold up the indexes that DBOS builds beside
     # running transactions, which wait for every statement older than themselves.
     with database.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -31,7 +31,7 @@ from bot.hooks.events import DeliveryId, InstallationId, Place
 from bot.hooks.orders import Cause, ReviewPull
 from bot.review.model import CommitSha, RepoName
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds that a test waits for a state before it fails."""
 
 

@@ -372,7 +372,7 @@ def test_a_job_that_this_version_cannot_read_fails_and_the_next_one_runs(
     until: Callable[..., Any],
 ) -> None:
     engine = start_engine()
-    engine._dispatcher._paused = True
+    engine._dispatcher.pause()
     strange = take(engine, order(1))
     with engine.database.write() as connection:
         connection.execute(update(tables.jobs).where(tables.jobs.c.id == strange).values(work='{"kind":"tea"}'))

@@ -37,7 +37,7 @@ class Child:
         self.process = context.Process(target=runpy.run_path, args=(str(SCRIPT), {"arguments": arguments}))
         self.process.start()
         theirs.close()
-        assert self.line.poll(30)
+        assert self.line.poll(60)
         assert self.line.recv() == "ready"
 
     @property

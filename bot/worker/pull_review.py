@@ -173,9 +173,18 @@ class PullReview:
             pause = next(looks, None)
             if pause is None or self._shared.pause(self._stop, pause):
                 break
+        self._order(pull.head_sha, pull.base_ref)
         if pull.head_sha != work.head_sha:
             return endings.moved("head", pull.head_sha[:7])
         return endings.moved("base branch", pull.base_ref)
+
+    def _order(self, head: CommitSha, base_ref: str) -> None:
+        """Have the pull reviewed as it is now. Deliveries come in any order: the one that told of this may have come before
+        ours, whose order then stopped its review. Where that goes on, or was made, nothing more is done.
+        """
+        if self._control.cause is None:
+            self._control.release()
+            self._control.submit(replace(self._work, head_sha=head, base_ref=base_ref, force=False))
 
     def _refused(self, opened: Opened, pull: Pull) -> Ending | None:
         """Why there is to be no review of this pull."""
@@ -271,6 +280,7 @@ class PullReview:
         if result.url is None and self._control.cause is not None:
             return None
         if isinstance(published, Published) and published.moved_to is not None and result.url is None:
+            self._order(published.moved_to, self._work.base_ref)
             return endings.moved("head", published.moved_to[:7])
         self._control.release()
         at = result.review["timing"]["done"]

@@ -98,8 +98,10 @@ def test_a_kept_review_of_a_head_that_moved_is_not_posted(room) -> None:
     checkpoint = kept(room, pull)
     order = room.order(pull)
     newer = room.repo.commit("topic", {"new.py": "x = 1\n"}, "More", "mona")
-    ended = room.run(room.line(order, attempt=2, kept=checkpoint))
+    line = room.line(order, attempt=2, kept=checkpoint)
+    ended = room.run(line)
     assert (ended.state, ended.why) == (JobState.SUPERSEDED, f"the head moved to {newer[:7]}")
+    assert [work.head_sha for work in line.submitted] == [newer]
     assert room.reviews() == []
     assert room.check().conclusion == "cancelled"
 

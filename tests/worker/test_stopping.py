@@ -154,21 +154,43 @@ def test_a_job_that_was_told_to_stop_before_it_began_does_nothing_but_close_its_
     assert not line.told
 
 
-def test_a_head_that_has_moved_on_is_left_to_its_own_delivery(room) -> None:
+def test_a_head_that_has_moved_on_is_ordered_instead(room) -> None:
     pull = room.open()
-    order = room.order(pull)
+    order = room.order(pull, force=True)
     newer = room.repo.commit("topic", {"new.py": "x = 1\n"}, "More", "mona")
-    ended = room.run(room.line(order))
+    line = room.line(order)
+    ended = room.run(line)
     assert ended.state is JobState.SUPERSEDED
     assert ended.why == f"the head moved to {newer[:7]}"
     assert (room.check().conclusion, room.check().title) == ("cancelled", f"Superseded by {newer[:7]}")
     assert room.reviews() == []
+    # Its own delivery may have come before this one. Nobody has asked for that head by force.
+    assert line.submitted == [replace(order, head_sha=newer, force=False)]
+    assert line.released
 
 
-def test_another_base_branch_is_left_to_its_own_delivery(room) -> None:
+def test_another_base_branch_is_ordered_instead(room) -> None:
     pull = room.open()
-    ended = room.run(room.line(replace(room.order(pull), base_ref="develop")))
+    order = room.order(pull)
+    line = room.line(replace(order, base_ref="develop"))
+    ended = room.run(line)
     assert (ended.state, ended.why) == (JobState.SUPERSEDED, "the base branch moved to main")
+    assert line.submitted == [order]
+
+
+def test_who_is_told_to_stop_while_it_looks_again_orders_nothing(make_room: Callable[..., Any]) -> None:
+    lines: list[Any] = []
+
+    def superseded(stop: Any, _seconds: float) -> bool:
+        lines[0].stop(StopCause.SUPERSEDED)
+        return bool(stop.cancelled)
+
+    room = make_room(pause=superseded)
+    order = room.order(room.open())
+    room.repo.commit("topic", {"new.py": "x = 1\n"}, "More", "mona")
+    lines.append(room.line(order))
+    assert room.run(lines[0]).why == "a newer push came"
+    assert lines[0].submitted == []
 
 
 def test_a_pull_that_github_still_shows_as_it_was_is_read_again(make_room: Callable[..., Any]) -> None:

@@ -107,6 +107,23 @@ def test_a_push_supersedes_the_running_review_and_one_review_is_posted_and_kept_
     assert house.engine.reviews_drafts(room.name) is True
 
 
+def test_a_newer_delivery_that_came_first_loses_nothing(room: Any, house: House, until: Callable[..., None]) -> None:
+    room.repo.commit("main", {"odd.py": b"x = 1\n"}, "A start", "mona")
+    room.repo.branch("odd", "main")
+    room.repo.commit("odd", {"five.py": b"def k(d=[]):\n    return d\n"}, "Odd", "mona")
+    pull = room.repo.open_pull("Odd", "", head="odd", base="main", author="mona")
+    older = room.order(pull)
+    room.repo.commit("odd", {"six.py": b"def m(e=[]):\n    return e\n"}, "More", "mona")
+    asked = len(room.endpoint.requests)
+    newer = house.take(room.order(pull))
+    until(lambda: any(entry.tokens > 5 for entry in room.endpoint.requests[asked:]))
+    late = house.take(older)
+    assert [house.end(job).state for job in (newer, late)] == [JobState.SUPERSEDED, JobState.SUPERSEDED]
+    (made,) = [job for job in house.engine.history.jobs() if job.number == pull.number and job.id not in {newer, late}]
+    assert house.end(made.id).state is JobState.DONE
+    assert [review.commit_id for review in room.reviews() if review.pull is pull] == [pull.head_sha]
+
+
 def test_a_head_asked_for_again_is_reviewed_by_a_job_of_its_own(room: Any, house: House) -> None:
     room.repo.commit("main", {"other.py": b"x = 1\n"}, "A start", "mona")
     room.repo.branch("other", "main")

@@ -20,9 +20,9 @@ from bot.review.ports import Stop
 
 
 class Place(NamedTuple):
-    """A file at a commit."""
+    """A file at a commit, or at the tip of a branch (`refs/heads/...`)."""
 
-    commit: CommitSha
+    commit: str
     path: str
 
 

@@ -157,7 +157,7 @@ class PullSource:
             return []
         pull = reading.record.pull
         weight = {file.path: file.changes for file in reading.files}
-        places = [Place(pull.base_sha, path) for path in BASE_FILES]
+        places = [_rules(pull, path) for path in BASE_FILES]
         places += [
             Place(pull.head_sha, file.path)
             for file in reading.files
@@ -187,14 +187,14 @@ class PullSource:
         return PullHeadFiles(self._client, pull, batches=by_path, oids=oids, gone=gone, stop=self._stop)
 
     def _base_text(self, pull: Pull, path: str) -> str | None:
-        data = fetch_blob(self._client, pull.repo, Place(pull.base_sha, path), stop=self._stop)
+        data = fetch_blob(self._client, pull.repo, _rules(pull, path), stop=self._stop)
         return None if data is None else as_text(data)
 
     def _base_texts(self, pull: Pull, first: BlobAnswer | None) -> dict[str, str]:
         texts: dict[str, str] = {}
         unread = []
         for path in BASE_FILES:
-            place = Place(pull.base_sha, path)
+            place = _rules(pull, path)
             blob = first.blobs.get(place) if first is not None else None
             if blob is not None and blob.data is not None:
                 texts[path] = blob.data.decode("utf-8", "surrogateescape")
@@ -208,6 +208,13 @@ class PullSource:
             if data is not None:
                 texts[place.path] = data.decode("utf-8", "surrogateescape")
         return texts
+
+
+def _rules(pull: Pull, path: str) -> Place:
+    """A file of the base branch as it is now. `base.sha` stays where the branch was at the last push to the pull, so what was
+    mended in the configuration since then would not be seen there.
+    """
+    return Place(f"refs/heads/{pull.base_ref}", path)
 
 
 def _unlisted(reading: _Reading) -> tuple[Skip, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import quote
 
 from bot.diff.model import Patch
 from bot.engine.model import Ended, Job, JobState, StopCause
@@ -122,7 +123,7 @@ def misconfigured(error: ConfigError, pull: Pull) -> Ending:
     """
     lines = error.what.split("\n")
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    file = f"{pull.url.rpartition('/pull/')[0]}/blob/{pull.base_sha}/{CONFIG_PATH}"
+    file = f"{pull.url.rpartition('/pull/')[0]}/blob/{quote(pull.base_ref)}/{CONFIG_PATH}"
     text = (
         f"Nothing was reviewed. Mend [{CONFIG_PATH}]({file}) on the base branch, then push to this pull request or press "
         f"Re-run.\n\n{mistakes(lines)}"

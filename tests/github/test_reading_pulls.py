@@ -75,6 +75,15 @@ def test_a_pull_is_read_with_its_hunks_totals_head_texts_and_base_configuration(
     assert opened.base_text("AGENTS.md") is None
 
 
+def test_the_configuration_is_the_base_branchs_of_today_not_of_the_last_push(desk) -> None:
+    pull = desk.pull({"a.py": "a = 1\n"}, base={".github/spark.yml": "review: {effrt: deep}\n"})
+    desk.repo.commit("main", {".github/spark.yml": "review: {effort: deep}\n", "AGENTS.md": "Be kind.\n"})
+    opened = desk.read()
+    assert opened.change.base == pull.base_sha
+    assert opened.base_texts == {".github/spark.yml": "review: {effort: deep}\n"}
+    assert opened.base_text("AGENTS.md") == "Be kind.\n"
+
+
 def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> None:
     desk.pull({f"src/f{n}.py": f"x = {n}\n" for n in range(100)})
     client = desk.client()

@@ -55,6 +55,7 @@ class Station:
             page_token=settings.page_token,
             secret_key=_session_key(settings),
             bound_to_loopback=preflight.is_private(settings, host),
+            secure=(settings.public_url or "").startswith("https://"),
         )
         self._phase = Phase.STARTING
         self._opened = threading.Event()

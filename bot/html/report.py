@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pygments.lexer import Lexer  # type: ignore[import-untyped]  # rich brings it, without types.
 
 from bot.diff.model import FilePatch, Hunk, HunkKey, LineKind, Side
 from bot.html.highlight import colour, lexer_for
+from bot.html.pieces import inline, prose, templates
 from bot.review.model import Finding, Misplaced, Review, Severity, Timing
 from bot.review.render import words
 from bot.review.render.frame import DiffLine, suggestion_diff
@@ -88,23 +86,6 @@ def review_html(review: Review, redactor: Redactor | None = None) -> str:
     return page.render()
 
 
-@cache
-def _template_environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("bot.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _markdown() -> MarkdownIt:
-    alive = ["link", "image", "autolink", "html_inline", "html_block", "reference", "heading", "lheading"]
-    return MarkdownIt("commonmark", {"html": False, "linkify": False}).disable(alive)
-
-
 class _Page:
     """Makes the views of one review."""
 
@@ -136,7 +117,7 @@ class _Page:
         first = {card.severity: card.number for card in reversed(cards)}
         pull = review.change.pull
         return (
-            _template_environment()
+            templates()
             .get_template("review.html")
             .render(
                 title=self.text(review.change.title) or "Local changes",
@@ -173,11 +154,10 @@ class _Page:
         )
 
     def _inline(self, text: str) -> Markup:
-        rendered = _markdown().renderInline(" ".join(self.text(text).split()))
-        return Markup(rendered)  # noqa: S704 - markdown-it escapes; HTML, links and images are off.
+        return inline(self.redactor.redact(text))
 
     def _body(self, text: str) -> Markup:
-        return Markup(_markdown().render(self.text(text)))  # noqa: S704 - as above.
+        return prose(self.redactor.redact(text))
 
     def _card(self, number: int, finding: Finding) -> Card:
         card = Card(

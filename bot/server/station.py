@@ -95,7 +95,12 @@ class Station:
                 seen=self.metrics.seen,
                 is_open=self.is_open,
             ),
-            pages.blueprint(history=works.engine.history, events=works.live, access=self.access),
+            pages.blueprint(
+                history=works.engine.history,
+                events=works.live,
+                access=self.access,
+                github_url=settings.github_server_url,
+            ),
         ]
 
     def start(self) -> None:

@@ -1,0 +1,102 @@
+"""The list of reviews: what runs, what was done, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from bot.html.live_page import STATES, JobView
+from bot.html.pieces import inline, static_url, templates
+from bot.review.render import words
+
+_TONES: Final = {"failed": "fail", "running": "busy", "queued": "busy"}
+_MARKS: Final = {"pass": "✓", "fail": "✕", "neutral": "!", "failed": "✕", "running": "●", "queued": "○"}
+"""Said in signs too, for those who do not see the colours; the word stands beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The figures above the list."""
+
+    days: int
+    reviews: int
+    failed: int
+    waiting: int
+    running: int
+    first_finding: float | None
+    done: float | None
+    usd: float
+
+
+def list_page(
+    jobs: Sequence[JobView],
+    head: Head,
+    *,
+    now: float,
+    filters: Mapping[str, str],
+    older: str,
+    signed_in: bool,
+) -> str:
+    """The whole page. `older` is the link to the next page; empty where there is none."""
+    return (
+        templates()
+        .get_template("live_list.html")
+        .render(
+            style_url=static_url("spark.css"),
+            script_url=static_url("live.js"),
+            signed_in=signed_in,
+            **_view(jobs, head, now, filters, older),
+        )
+    )
+
+
+def list_main(jobs: Sequence[JobView], head: Head, *, now: float, filters: Mapping[str, str], older: str) -> str:
+    """Its `<main>` alone."""
+    return templates().get_template("live_list_main.html").render(**_view(jobs, head, now, filters, older))
+
+
+def _view(jobs: Sequence[JobView], head: Head, now: float, filters: Mapping[str, str], older: str) -> dict[str, Any]:
+    return {
+        "rows": [_row(job, now) for job in jobs],
+        "tiles": _tiles(head),
+        "days": head.days,
+        "filters": filters,
+        "states": [("", "all"), *((state, said[0].lower()) for state, said in STATES.items())],
+        "older": older,
+    }
+
+
+def _tiles(head: Head) -> list[tuple[str, str]]:
+    return [
+        (f"{head.reviews:,}", "reviews"),
+        (words.seconds(head.first_finding) if head.first_finding is not None else "–", "to the first finding, median"),
+        (words.seconds(head.done) if head.done is not None else "–", "to the end, median"),
+        (words.money(head.usd), "spent"),
+        (f"{head.running} · {head.waiting}", "running · waiting"),
+    ]
+
+
+def _row(job: JobView, now: float) -> dict[str, Any]:
+    verdict = job.verdict if job.state == "done" and job.verdict else ""
+    return {
+        "job": job,
+        "title": inline(job.title) if job.title else "",
+        "mark": _MARKS.get(verdict or job.state, "–"),
+        "badge": verdict or STATES[job.state][0].lower(),
+        "tone": verdict or _TONES.get(job.state, "quiet"),
+        "why": inline(job.why) if job.why else "",
+        "findings": words.count(job.findings, "finding") if job.state == "done" else "",
+        "seconds": words.seconds(job.seconds) if job.seconds is not None else "",
+        "cost": words.money(job.usd) if job.usd is not None else "",
+        "when": _ago(now - job.created_at),
+        "at": datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+    }
+
+
+def _ago(seconds: float) -> str:
+    for size, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {name} ago"
+    return "just now"

@@ -11,7 +11,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
@@ -40,6 +40,8 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_PLAIN: Final = ("severity", "category", "title", "path", "line", "proven")
+"""Of a finding, as in the JSON of a review: for readers of the stream that are no page."""
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
@@ -142,7 +144,8 @@ def blueprint(
         after = _number(request.headers.get("Last-Event-ID") or request.args.get("after", ""))
         if not places.acquire(blocking=False):
             return _busy("Too many live pages are open.")
-        return _Stream(_messages(events, job_id, after), places)
+        shape = page_message if request.args.get("for") == "page" else plain_message
+        return _Stream(_messages(events, job_id, after, shape), places)
 
     return routes
 
@@ -157,14 +160,13 @@ class _Stream(Response):
         self.call_on_close(places.release)
 
 
-def _messages(events: Watched, job_id: str, after: int) -> Iterator[str]:
+def _messages(events: Watched, job_id: str, after: int, shape: Shape) -> Iterator[str]:
     yield f"retry: {RETRY}\n\n"
-    shown = LiveMessages()
     for numbered in events.watch(job_id, after, beat=BEAT):
         if numbered is None:
             yield ": still here\n\n"
             continue
-        told = shown.of(numbered.event)
+        told = shape(numbered.event)
         if told is not None:
             yield _message(numbered.event.kind.value, told, numbered.seq)
         if _is_end(numbered.event):
@@ -181,42 +183,48 @@ def _message(kind: str, data: Mapping[str, Any], seq: int) -> str:
     return f"id: {seq}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
-class LiveMessages:
-    """Live events as what a page is sent: ready HTML, and where it goes."""
+Shape = Callable[[LiveEvent], Mapping[str, Any] | None]
+"""Makes the data of a message; None for an event that is not sent."""
 
-    def of(self, event: LiveEvent) -> dict[str, Any] | None:
-        """The data of one message; None for what a page fetches instead."""
-        data = event.data
-        match event.kind:
-            case LiveKind.FOUND:
-                return {
-                    "id": data["id"],
-                    "severity": data["severity"],
-                    "html": live_page.card(data),
-                    "entry": live_page.index_entry(data),
-                    "say": live_page.announcement(data),
-                    "at": live_page.seconds(data["at"]),
-                    "marked": live_page.marked_rows(data),
-                    **live_page.place(data),
-                }
-            case LiveKind.LOST:
-                return {"html": live_page.lost_entry(data)}
-            case LiveKind.NOTE:
-                return {"html": live_page.note_entry(data)}
-            case LiveKind.PROGRESS:
-                return {
-                    "rate": f"{data['tokens_per_second']:,}",
-                    "tokens": f"{data['output_tokens']:,}",
-                    "chunks": f"{data['chunks_done']}/{data['chunks']}",
-                    "done": data["chunks_done"],
-                    "of": data["chunks"],
-                }
-            case LiveKind.STATE:
-                return {"state": data["state"]}
-            case LiveKind.STARTED:
-                return {"chunks": data["chunks"]}
-            case LiveKind.FINISHED:
-                return None
+
+def plain_message(event: LiveEvent) -> Mapping[str, Any]:
+    """For programs: the event as it is."""
+    return event.data
+
+
+def page_message(event: LiveEvent) -> Mapping[str, Any] | None:
+    """For our own page: ready HTML, and where it goes. What is large the page fetches instead."""
+    data = event.data
+    match event.kind:
+        case LiveKind.FOUND:
+            return {
+                "id": data["id"],
+                "severity": data["severity"],
+                "html": live_page.card(data),
+                "entry": live_page.index_entry(data),
+                "say": live_page.announcement(data),
+                "at": live_page.seconds(data["at"]),
+                "marked": live_page.marked_rows(data),
+                **live_page.place(data),
+            }
+        case LiveKind.LOST:
+            return {"html": live_page.lost_entry(data)}
+        case LiveKind.NOTE:
+            return {"html": live_page.note_entry(data)}
+        case LiveKind.PROGRESS:
+            return {
+                "rate": f"{data['tokens_per_second']:,}",
+                "tokens": f"{data['output_tokens']:,}",
+                "chunks": f"{data['chunks_done']}/{data['chunks']}",
+                "done": data["chunks_done"],
+                "of": data["chunks"],
+            }
+        case LiveKind.STATE:
+            return {"state": data["state"]}
+        case LiveKind.STARTED:
+            return {"chunks": data["chunks"]}
+        case LiveKind.FINISHED:
+            return None
 
 
 def _found(history: History, job_id: str) -> Job:

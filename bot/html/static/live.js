@@ -38,7 +38,7 @@ class Review {
 
   follow() {
     const { job, seq } = this.main.dataset;
-    this.source = new EventSource(`/reviews/${job}/events?after=${seq}`);
+    this.source = new EventSource(`/reviews/${job}/events?for=page&after=${seq}`);
     this.source.onopen = () => { at("link").hidden = true; };
     this.source.onerror = () => {
       if (this.over) return;

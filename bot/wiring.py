@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
-from bot import __version__
+from bot import __version__, log
 from bot.analyzers.ruff import Ruff
 from bot.analyzers.sarif import SarifFile
 from bot.errors import CredentialsError
@@ -26,6 +26,7 @@ from bot.github.client import GitHubClient, connect
 from bot.github.limits import READ_SECONDS
 from bot.github.names import check_server, parse_pull_name
 from bot.github.pace import Pace
+from bot.github.patience import PatientPublisher, patiently
 from bot.github.pulls import PullSource
 from bot.github.records import read_pull
 from bot.github.reviews import PullPublisher
@@ -49,6 +50,8 @@ _OWN_ACCOUNT: Final = 0
 """The pace of the settings' own token; installations have positive numbers."""
 NO_KEY: Final = "No API key is set (SPARK_API_KEY), so analyzers reviewed alone."
 MODEL_OFF: Final = "The model was switched off, so analyzers reviewed alone."
+
+T = TypeVar("T")
 
 
 class MonotonicClock:
@@ -120,6 +123,8 @@ class Errand:
     keep: Callable[[Review, ReviewDraft], bool]
     purse: Purse | None = None
     """What is left of the day's money."""
+    fields: Mapping[str, log.Field] = field(default_factory=dict)
+    """For the log."""
 
 
 class Shared:
@@ -194,7 +199,7 @@ class Shared:
             source = Reconfigured(source, request.config)
         publisher: Callable[[Pull], Publisher] | None = None
         if errand is not None:
-            publisher = self._publisher(errand.place.client, errand.place.installation, self.posting(stop))
+            publisher = self._patient(errand)
         elif request.post:
             publisher = self._publisher(self._client(), _OWN_ACCOUNT, self.posting(stop))
         till = Till(model, limit, errand.purse if errand is not None else None)
@@ -232,9 +237,16 @@ class Shared:
         doing = f"reading {place.repo}#{place.number}"
         return read_pull(place.client.get(f"/repos/{place.repo}/pulls/{place.number}", stop=stop, doing=doing)).pull
 
-    def pull_publisher(self, place: PullPlace, pull: Pull, stop: Stop) -> Publisher:
-        """Posts on a server's pull, in whose head nothing is believed that was not just read."""
-        return PullPublisher(place.client, pull, pace=self._pace(place.installation), stop=stop)
+    def pull_publisher(
+        self, place: PullPlace, pull: Pull, stop: Stop, *, fields: Mapping[str, log.Field] | None = None
+    ) -> Publisher:
+        """Posts on a server's pull, in whose head nothing is believed that was not just read. `fields`: for the log."""
+        inner = PullPublisher(place.client, pull, pace=self._pace(place.installation), stop=stop)
+        return PatientPublisher(inner, stop=stop, pause=self._waits.pause, fields=fields or {})
+
+    def patiently(self, do: Callable[[], T], *, stop: Stop, doing: str, fields: Mapping[str, log.Field]) -> T:
+        """What `do` gives, tried again while GitHub is away: see `bot.github.patience`."""
+        return patiently(do, stop=stop, pause=self._waits.pause, doing=doing, fields=fields)
 
     def _model(self, request: ReviewRequest) -> tuple[SparkModel | None, str | None]:
         """The model, or why there is none."""
@@ -279,6 +291,12 @@ class Shared:
     def _publisher(self, client: GitHubClient, account: int, stop: Stop) -> Callable[[Pull], Publisher]:
         pace = self._pace(account)
         return lambda pull: PullPublisher(client, pull, pace=pace, stop=stop, fresh=HEAD_IS_FRESH)
+
+    def _patient(self, errand: Errand) -> Callable[[Pull], Publisher]:
+        """A server has time to wait for GitHub, and nobody who would run it again."""
+        stop = self.posting(errand.stop)
+        make = self._publisher(errand.place.client, errand.place.installation, stop)
+        return lambda pull: PatientPublisher(make(pull), stop=stop, pause=self._waits.pause, fields=errand.fields)
 
     def _pace(self, account: int) -> Pace:
         """The one pace of an account: the owner of the token, or an installation of the App."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from bot import log
 from bot.diff.model import Patch
@@ -44,6 +44,8 @@ LOOKS: Final = (0.5, 1.0, 2.0)
 deliveries, and a review given up for that would never be made."""
 _NEWER_SECONDS: Final = 0.2
 """For finding out what superseded us, only to name it."""
+
+T = TypeVar("T")
 
 _TRIGGERS: Final = {
     Cause.OPENED: Trigger.OPENED,
@@ -162,7 +164,7 @@ class PullReview:
         source = self._shared.pull_source(self._place, self._stop)
         looks = iter(LOOKS)
         while True:
-            opened = source.open()
+            opened = self._patiently(source.open, "reading the pull")
             pull = opened.change.pull
             assert pull is not None
             if self._control.cause is not None:
@@ -185,6 +187,9 @@ class PullReview:
         if self._control.cause is None:
             self._control.release()
             self._control.submit(replace(self._work, head_sha=head, base_ref=base_ref, force=False))
+
+    def _patiently(self, do: Callable[[], T], doing: str) -> T:
+        return self._shared.patiently(do, stop=self._stop, doing=doing, fields=self._fields)
 
     def _refused(self, opened: Opened, pull: Pull) -> Ending | None:
         """Why there is to be no review of this pull."""
@@ -214,6 +219,7 @@ class PullReview:
             stop=self._stop,
             keep=self._keep,
             purse=self._purse(self._job.id) if self._purse is not None else None,
+            fields=self._fields,
         )
         page = LivePage(Picture(redactor_of=self._redactor_of), self._control.tell, fields=self._fields)
         try:
@@ -269,8 +275,9 @@ class PullReview:
 
     def _post(self, result: kept.Result, draft: ReviewDraft) -> Ending | None:
         """Post what was kept, if its head is still the pull's; what landed before is found and not posted twice."""
-        pull = self._shared.pull(self._place, self._stop)
-        publisher = self._shared.pull_publisher(self._place, pull, self._shared.posting(self._stop))
+        pull = self._patiently(lambda: self._shared.pull(self._place, self._stop), "reading the pull")
+        stop = self._shared.posting(self._stop)
+        publisher = self._shared.pull_publisher(self._place, pull, stop, fields=self._fields)
         published: Published | SparkError
         try:
             published = publisher.publish(draft)

@@ -91,7 +91,9 @@ class JobRunner:
         forget = control.on_stop(stop.cancel)
         client = self._app.client(job.installation, job.repo)
         try:
-            ended = work(client, stop)
+            ended = self._shared.patiently(
+                lambda: work(client, stop), stop=stop, doing="a short job", fields=_named(job)
+            )
         except SparkError as error:
             if control.cause is not None:
                 return _stopped(control.cause)

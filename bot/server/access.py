@@ -11,22 +11,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv6Address, ip_address
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Request, Response, request
 from itsdangerous import BadSignature, TimestampSigner
 
 from bot import log
 from bot.html import signin_page
+from bot.server.asker import is_browser, is_foreign, is_local, own_path
 
 COOKIE: Final = "spark_session"
 SESSION_DAYS: Final = 30
@@ -36,15 +34,9 @@ WINDOW: Final = 60.0
 """Seconds."""
 _MOST_FORM: Final = 8 * 1024
 """Bytes of a form."""
-_MOST_NEXT: Final = 2000
-"""Characters of a path to go on to."""
 _PATIENCE: Final = 10.0
 """Seconds for a form to come in."""
 _SIGNED_IN: Final = b"signed in"
-_OWN_HOST: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-_FORWARDED: Final = re.compile(
-    r"(x-)?forwarded(-.*)?|x-original-.*|via|x-real-ip|(cf|true|x)-(connecting|client)-ip", re.IGNORECASE
-)
 _CLOSED: Final = (
     "The pages of this server are closed: SPARK_PAGE_TOKEN is not set. Set it in the server's settings, start the server "
     "again, and sign in with it."
@@ -82,7 +74,7 @@ class Access:
         self._people = _Guesses(monotonic)
         self._machines = _Guesses(monotonic)
         key = hmac.new(secret_key, b"spark: sessions\0" + token.encode(), hashlib.sha256).digest()
-        self._signer = _Signer(key, now)
+        self._sessions = _Sessions(key, now)
 
     def blueprint(self) -> Blueprint:
         """`/signin` and `/signout`."""
@@ -106,21 +98,21 @@ class Access:
         if standing is _Standing.IN:
             return None
         if standing is _Standing.CLOSED:
-            return _page(403, signin_page.closed_page()) if _is_browser() else _line(403, _CLOSED)
+            return _page(403, signin_page.closed_page()) if is_browser(request) else _line(403, _CLOSED)
         if standing is _Standing.TOO_MANY:
             return _line(429, "Too many wrong tokens.", {"Retry-After": str(self._machines.wait())})
-        if standing is _Standing.UNKNOWN and _is_browser():
+        if standing is _Standing.UNKNOWN and is_browser(request):
             return _go(_sign_in_address())
         told = _WRONG if standing is _Standing.WRONG else _UNKNOWN
         return _line(401, told, {"WWW-Authenticate": 'Bearer realm="spark"'})
 
     def signed_in(self, asked: Request) -> bool:
         """Whether this browser has a session, and so something to sign out of."""
-        return self._token is not None and self._signer.is_good(asked.cookies.get(self._cookie(asked), ""))
+        return self._token is not None and self._sessions.is_good(asked.cookies.get(self._cookie(asked), ""))
 
     def _standing(self, asked: Request) -> _Standing:
         if self._token is None:
-            return _Standing.IN if self._bound_to_loopback and _is_local(asked) else _Standing.CLOSED
+            return _Standing.IN if self._bound_to_loopback and is_local(asked) else _Standing.CLOSED
         if self.signed_in(asked):
             return _Standing.IN
         scheme, _, told = asked.headers.get("Authorization", "").partition(" ")
@@ -130,7 +122,7 @@ class Access:
         return self._machines.guess(told.strip().encode("latin-1", "replace"), self._token)
 
     def _ask(self) -> Response:
-        onward = _own_path(request.args.get("next", ""))
+        onward = own_path(request.args.get("next", ""))
         standing = self._standing(request)
         if standing is _Standing.IN:
             return _go(onward)
@@ -139,12 +131,12 @@ class Access:
         return _page(200, signin_page.signin_page(onward=onward))
 
     def _sign_in(self) -> Response:
-        if _is_foreign(request):
+        if is_foreign(request):
             return _line(403, "This sign-in was sent by another site. Open /signin here and sign in there.")
         if self._token is None:
             return self._ask()
         _read_form()
-        onward = _own_path(request.form.get("next", ""))
+        onward = own_path(request.form.get("next", ""))
         told = request.form.get("token", "").strip()
         if not told:
             return _page(422, signin_page.signin_page(onward=onward, problem="Type the page token."))
@@ -162,7 +154,7 @@ class Access:
         answer = _go(onward)
         answer.set_cookie(
             self._cookie(request),
-            self._signer.session(),
+            self._sessions.new(),
             max_age=SESSION_DAYS * 86_400,
             path="/",
             httponly=True,
@@ -173,7 +165,7 @@ class Access:
         return answer
 
     def _sign_out(self) -> Response:
-        if _is_foreign(request):
+        if is_foreign(request):
             return _line(403, "This was sent by another site. Sign out on a page of this server.")
         answer = _go("/signin" if self._token is not None else "/")
         answer.delete_cookie(
@@ -220,29 +212,27 @@ class _Guesses:
         return max(1, math.ceil(oldest + WINDOW - self._clock())) if math.isfinite(oldest) else 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Signer:
-    """Sessions: signed times."""
+class _Sessions(TimestampSigner):
+    """Sessions are signed times."""
 
-    key: bytes
-    now: Callable[[], float]
+    def __init__(self, key: bytes, now: Callable[[], float]) -> None:
+        super().__init__(key, salt=b"spark-session", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._now = now
 
-    def session(self) -> str:
-        """A new one."""
-        return self._signer().sign(_SIGNED_IN).decode("ascii")
+    def get_timestamp(self) -> int:
+        """Seconds since 1970."""
+        return int(self._now())
+
+    def new(self) -> str:
+        """A session that begins now."""
+        return self.sign(_SIGNED_IN).decode("ascii")
 
     def is_good(self, told: str) -> bool:
         """Whether it was made with this key and is not too old."""
         try:
-            return self._signer().unsign(told.encode("utf-8", "replace"), SESSION_DAYS * 86_400) == _SIGNED_IN
+            return self.unsign(told.encode("utf-8", "replace"), SESSION_DAYS * 86_400) == _SIGNED_IN
         except BadSignature:
             return False
-
-    def _signer(self) -> TimestampSigner:
-        signer = TimestampSigner(self.key, salt=b"spark-session", key_derivation="hmac", digest_method=hashlib.sha256)
-        # A method of its own for the time, so that a test can let 30 days go by.
-        signer.get_timestamp = lambda: int(self.now())  # type: ignore[method-assign]
-        return signer
 
 
 def _is_same(told: bytes, token: bytes) -> bool:
@@ -250,57 +240,11 @@ def _is_same(told: bytes, token: bytes) -> bool:
     return hmac.compare_digest(hashlib.sha256(told).digest(), hashlib.sha256(token).digest())
 
 
-def _is_local(asked: Request) -> bool:
-    """Whether somebody at this machine asks, and asks directly.
-
-    A reverse proxy here comes from loopback, too, and gives itself away by its headers, or by HTTP/1.0, which nginx speaks
-    and browsers do not. A page of the web whose name was made to point to this machine has another Host.
-    """
-    return (
-        _is_loopback(asked.remote_addr or "")
-        and _OWN_HOST.fullmatch(asked.headers.get("Host", "")) is not None
-        and asked.environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
-        and not any(_FORWARDED.fullmatch(name) for name in asked.headers.keys())  # noqa: SIM118 - werkzeug's own
-    )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        read = ip_address(address)
-    except ValueError:
-        return False
-    mapped = read.ipv4_mapped if isinstance(read, IPv6Address) else None
-    return (mapped or read).is_loopback
-
-
-def _is_foreign(asked: Request) -> bool:
-    """Whether a browser sent this form from another site's page."""
-    site = asked.headers.get("Sec-Fetch-Site")
-    if site is not None:
-        return site not in {"same-origin", "none"}
-    origin = asked.headers.get("Origin")
-    # The scheme is not compared: behind a proxy that ends TLS it is another one here.
-    return origin is not None and urlsplit(origin).netloc.lower() != asked.headers.get("Host", "").lower()
-
-
-def _is_browser() -> bool:
-    """Whether a person would see the answer: a machine asks for anything, or for what it reads."""
-    return "text/html" in [kind for kind, _ in request.accept_mimetypes]
-
-
-def _own_path(told: str) -> str:
-    """A path on this server, `/` for everything else. A browser reads `//` and a backslash as another host."""
-    is_own = told.startswith("/") and not told.startswith("//") and "\\" not in told and told.isprintable()
-    if not is_own or len(told) > _MOST_NEXT or told.partition("?")[0] in {"/signin", "/signout"}:
-        return "/"
-    return told
-
-
 def _sign_in_address() -> str:
     asked = quote(request.path, safe="/")
     if request.query_string:
         asked += f"?{request.query_string.decode('ascii', 'replace')}"
-    onward = _own_path(asked) if request.method in {"GET", "HEAD"} else "/"
+    onward = own_path(asked) if request.method in {"GET", "HEAD"} else "/"
     return "/signin" if onward == "/" else f"/signin?{urlencode({'next': onward})}"
 
 

@@ -41,6 +41,8 @@ from bot.settings import read_settings
 
 _ANSWER_SECONDS: Final = 10.0
 """What GitHub waits for an answer to a webhook."""
+_CLOSING_SECONDS: Final = 20
+"""How long the check may stay open after the review."""
 _PLACE: Final = 22
 """Characters of the example's longest path and line."""
 _STYLESHEET: Final = re.compile(r'<link[^>]*\bhref="(/[^"]+\.css[^"]*)"[^>]*>')
@@ -108,11 +110,14 @@ def _review(here: Stage, process: Server, show: _Show) -> tuple[str, Mapping[str
         raise OutsideError(f"The webhook was answered {status}: {told.get('error') or told.get('reason')}")
     watch.stream(f"{process.url}/reviews/{told['job']}/events")
     check: Mapping[str, Any] | None = None
-    is_streaming = True
+    is_streaming, silent = True, 0
     while check is None or is_streaming:
         moment = watch.next(1.0)
         if moment is None:
             process.check()
+            silent += not is_streaming
+            if silent > _CLOSING_SECONDS:
+                raise OutsideError("The review is over, and its check was not closed")
             continue
         show.moment(moment)
         is_streaming = is_streaming and moment.what is not None
@@ -173,8 +178,8 @@ class _Show:
         at, data = moment.at - self._began, moment.data
         match moment.what:
             case LiveKind.STARTED:
-                files, added = data["files"], sum(file["added"] for file in data["files"])
-                removed = sum(file["removed"] for file in data["files"])
+                files = data["files"]
+                added, removed = (sum(file[name] for file in files) for name in ("added", "removed"))
                 size = f"{words.count(len(files), 'file')}, +{added} -{removed}"
                 self._at(at, f"the diff is read: {size}; {words.count(data['chunks'], 'call')} to the endpoint")
             case LiveKind.PROGRESS if data["output_tokens"] and not self._has_tokens:

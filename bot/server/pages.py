@@ -40,8 +40,6 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_PLAIN: Final = ("severity", "category", "title", "path", "line", "proven")
-"""Of a finding, as in the JSON of a review: for readers of the stream that are no page."""
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 

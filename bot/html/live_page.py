@@ -220,19 +220,17 @@ def _outcome(job: JobView, snapshot: Snapshot) -> tuple[str, Markup, str]:
 
 
 def _card(found: Mapping[str, Any]) -> dict[str, Any]:
-    votes = found.get("votes")
     return {
         "id": found["id"],
         "severity": found["severity"],
         "rank": _RANKS[found["severity"]],
-        "label": clean(str(found["label"])),
+        "label": str(found["category"]),
         "title": inline(str(found["title"])),
         "body": prose(str(found["body"])),
         "where": clean(_where(found)),
         "small": [clean(str(each)) for each in found["small"] if each],
         "diff": [(sign, clean(text)) for sign, text in found["diff"] or ()],
         "at": words.seconds(found["at"]),
-        "votes": f"{votes['for']} of {votes['of']} looks agree" if votes else "",
     }
 
 

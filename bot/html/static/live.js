@@ -125,10 +125,10 @@ class Review {
     if (file) {
       file.open = true;
       const badge = at(`${data.file}-badge`);
-      const number = file.querySelectorAll(".card").length;
+      const cards = [...file.querySelectorAll(".card")].sort((one, other) => other.dataset.rank - one.dataset.rank);
       badge.hidden = false;
-      badge.className = `badge ${file.querySelector(".card").classList[1]}`;
-      badge.firstElementChild.textContent = number;
+      badge.className = `badge ${cards[0].classList[1]}`;
+      badge.firstElementChild.textContent = cards.length;
     }
     this.entry(data);
     const number = at("index").childElementCount;

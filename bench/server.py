@@ -234,7 +234,7 @@ def page(port: int, job: str) -> Iterator[tuple[float, str, Any]]:
     """The events of a live page as they come: when (monotonic), which, what. Ends when the stream does."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
         sock.sendall(
-            f"GET /reviews/{job}/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n"
+            f"GET /reviews/{job}/events?for=page HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n"
             "Connection: close\r\n\r\n".encode()
         )
         kind = ""
@@ -265,7 +265,7 @@ class Measured:
         for at, kind, _ in page(self._server.port, told["job"]):
             if kind == "found" and not first:
                 first = at
-            if kind == "finished":
+            if kind == "over":
                 done = at
         calls = self._calls(name, told)
         assert calls["reviews"] == 1, calls

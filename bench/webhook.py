@@ -254,7 +254,7 @@ class Run:
     def _orders(self) -> None:
         """Each delivery is an order."""
         flood = self._file("flood")
-        number = self._world.ask("flood", kind="flood", into=flood)
+        number = self._world.ask("flood", kind="flood", into=flood, mixed_up=False)
         self._send(f"{RATE:.0f} a second, each an order", flood, number, rate=RATE)
         self._settle(120.0)
 
@@ -263,8 +263,8 @@ class Run:
         number = self._world.ask("noise", into=mixed, orders=PULLS // 2, number=BURST)
         self._send(f"burst of {BURST:,}", mixed, number, most=CONNECTIONS)
         self._settle(120.0)
-        number = self._world.ask("flood", kind="burst", into=burst)
-        self._send(f"burst of {BURST:,}, each an order", burst, number, most=CONNECTIONS)
+        number = self._world.ask("flood", kind="burst", into=burst, mixed_up=True)
+        self._send(f"burst of {BURST:,}, each an order, in no order", burst, number, most=CONNECTIONS)
 
     # -- steps
 

@@ -1,7 +1,8 @@
 """Live pages as a browser holds them open, in a process of their own: one thread, many streams of events.
 
-A part of them watches a slow review from beginning to end; the others always go on to the newest one. Of each event that
-tells when it happened, the moment it came is kept.
+Each is fetched and then follows its events, as the page's script does. Nine of ten watch a slow review from beginning to
+end; the others always go on to the newest one. A fifth asks for the events as programs do, which tell when they happened:
+of these the moment they came is kept.
 """
 
 from __future__ import annotations
@@ -27,14 +28,24 @@ _MOST_KEPT = 200_000
 
 @dataclass(slots=True)
 class Page:
-    """One stream."""
+    """One page, then its stream."""
 
     job: str
     sock: socket.socket
-    slow: bool
+    at: int
     opened: float
-    """Seconds since 1970."""
+    """When the stream was asked for, in seconds since 1970; 0 before that."""
     came: bytearray = field(default_factory=bytearray)
+
+    @property
+    def stays(self) -> bool:
+        """Whether it watches a slow review."""
+        return self.at % 10 != 9
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks as a program does."""
+        return self.at % 5 == 0
 
 
 class Pages:
@@ -79,20 +90,16 @@ class Pages:
     def _run(self, port: int, number: int, slow: list[str], ids: socket.socket) -> None:
         selector = selectors.DefaultSelector()
         selector.register(ids, selectors.EVENT_READ, None)
-        due: list[tuple[float, bool, str]] = []
-        pages = 0
+        due: list[tuple[float, int, str]] = []
         for at in range(number):
-            job = slow[at % len(slow)]
-            # Three of five watch the slow reviews.
-            self._open(selector, port, job, slow=at % 5 < 3)
-            pages += 1
+            self._open(selector, port, slow[at % len(slow)] if at % 10 != 9 else self._newest or slow[0], at)
         looked = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
             if now > looked + 1.0:
                 looked = now
-                self.standing.append(pages)
-            for key, _ in selector.select(0.05):
+                self.standing.append(number - len(due))
+            for key, _ in selector.select(0.02):
                 if key.data is None:
                     with contextlib.suppress(BlockingIOError):
                         while True:
@@ -102,26 +109,40 @@ class Pages:
                 if not self._read(page):
                     selector.unregister(page.sock)
                     page.sock.close()
-                    pages -= 1
-                    due.append((now + (_AGAIN if page.job == self._newest else 0.0), page.slow, page.job))
+                    fresh = not page.stays and page.job != self._newest
+                    due.append((now if fresh else now + _AGAIN, page.at, page.job))
             for again in [each for each in due if each[0] <= now]:
                 due.remove(again)
-                job = again[2] if again[1] else self._newest or again[2]
-                self._open(selector, port, job, slow=again[1])
-                pages += 1
+                self._open(selector, port, again[2] if again[1] % 10 != 9 else self._newest or again[2], again[1])
         for key in list(selector.get_map().values()):
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()
         selector.close()
 
-    def _open(self, selector: selectors.BaseSelector, port: int, job: str, *, slow: bool) -> None:
+    def _open(self, selector: selectors.BaseSelector, port: int, job: str, at: int) -> None:
         sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        sock.sendall(
-            f"GET /reviews/{job}/events HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n".encode()
-        )
         sock.settimeout(0)
+        page = Page(job, sock, at, 0.0)
+        self._ask(page, f"/reviews/{job}")
+        selector.register(sock, selectors.EVENT_READ, page)
+
+    def _ask(self, page: Page, path: str) -> None:
+        page.sock.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode())
+
+    def _follow(self, page: Page) -> bool:
+        """Go on to the stream when the page is there. False when it was refused."""
+        head, found, body = page.came.partition(b"\r\n\r\n")
+        if not found or len(body) < int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]):
+            return True
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.refused += 1
+            self.failed = head.decode().splitlines()[0]
+            return False
         self.opened += 1
-        selector.register(sock, selectors.EVENT_READ, Page(job, sock, slow, time.time()))
+        page.came.clear()
+        page.opened = time.time()
+        self._ask(page, f"/reviews/{page.job}/events{'' if page.plain else '?for=page'}")
+        return True
 
     def _read(self, page: Page) -> bool:
         """False when the stream has ended."""
@@ -135,6 +156,8 @@ class Pages:
             return False
         now = time.time()
         page.came += data
+        if not page.opened:
+            return self._follow(page)
         *lines, rest = page.came.split(b"\n")
         page.came = bytearray(rest)
         event = ""
@@ -145,12 +168,13 @@ class Pages:
                 return False
             if line.startswith(b"event:"):
                 event = line[6:].strip().decode()
+                if event == "over":
+                    return False
             elif line.startswith(b"data:"):
                 self.events += 1
-                told = json.loads(line[5:])
-                if isinstance(told, dict) and "at" in told and len(self.seen) < _MOST_KEPT:
+                if page.plain and len(self.seen) < _MOST_KEPT and "at" in (told := json.loads(line[5:])):
                     self.seen.append((page.job, event, float(told["at"]), page.opened, now))
-        # The last chunk of a stream that has ended; the connection itself may stay.
+        # The last chunk of a stream that was ended; the connection itself may stay.
         return not (lines and lines[-1].strip() == b"" and b"0\r" in [bytes(line) for line in lines[-3:]])
 
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -197,8 +198,8 @@ class Bench:
         Path(into).write_bytes(b"".join(frames))
         return len(frames)
 
-    def flood(self, *, kind: str, into: str) -> int:
-        """Every head of every pull of a kind as a delivery of its own, in the order of the pushes, each pull in turn.
+    def flood(self, *, kind: str, into: str, mixed_up: bool) -> int:
+        """Every head of every pull of a kind as a delivery of its own, in the order of the pushes or in none at all.
 
         The stand-in is at the last head when they are sent: a review that begins for an older one finds it moved.
         """
@@ -216,6 +217,8 @@ class Bench:
                 before = plan.heads[at - 1] if at else plan.heads[0]
                 older = older.replace(f'"before":"{plan.heads[0]}"'.encode(), f'"before":"{before}"'.encode())
                 frames.append(pack("order", "pull_request", sign(SECRET, older), older))
+        if mixed_up:
+            Random(7).shuffle(frames)
         Path(into).write_bytes(b"".join(frames))
         return len(frames)
 

@@ -24,10 +24,10 @@ from typing import Any, Final, NoReturn, Protocol
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 
 from bot import log
 from bot.errors import SparkError, UserError
+from bot.server.patient_worker import PatientWorker
 
 THREADS: Final = 200
 """Live pages hold one each (at most 120); with few threads they starve the door."""
@@ -149,6 +149,8 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             "limit_request_line": 4094,
             "limit_request_fields": 64,
             "limit_request_field_size": 8190,
+            # A proxy on this machine passes on what strangers send; nobody but us says what the path is.
+            "forwarder_headers": "",
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
             "control_socket_disable": True,
             "accesslog": None,
@@ -182,7 +184,7 @@ class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types
         """Nothing: the root logger has the handler."""
 
 
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class _Worker(PatientWorker):
     """A worker that finishes its jobs on SIGUSR2, and leaves Ctrl-C and a closed terminal to the master."""
 
     def init_signals(self) -> None:

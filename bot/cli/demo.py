@@ -32,8 +32,8 @@ from bot.errors import OutsideError, UserError
 from bot.html.report import review_html
 from bot.live.events import LiveKind
 from bot.request import PullAsk, ReviewRequest
-from bot.review.events import ReviewEvent
 from bot.review.model import Effort, Severity
+from bot.review.options import Deaf
 from bot.review.render import words
 from bot.review.render.safe import clean
 from bot.sandbox import example
@@ -272,14 +272,7 @@ def _make(folder: Path) -> None:
 def _report(here: Stage, shared: wiring.Shared, effort: Effort) -> str:
     """The report that `spark review --pr` makes of the same pull request."""
     request = ReviewRequest(ask=PullAsk(name=f"{here.repo.full_name}#1", post=False), effort=effort)
-    return review_html(shared.job(request, _Deaf()).run())
-
-
-class _Deaf:
-    """A listener for a review that nobody watches."""
-
-    def on(self, event: ReviewEvent) -> None:
-        """Nothing."""
+    return review_html(shared.job(request, Deaf()).run())
 
 
 def _self_contained(server_url: str, path: str) -> str:

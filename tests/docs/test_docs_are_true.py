@@ -16,10 +16,15 @@ from yaml import safe_load
 
 from bot import cli, errors
 from bot.cli.arguments import Parser
+from bot.github.check_json import Conclusion
+from bot.live.events import LiveKind
 from bot.review.config import RepoConfig, Role, Trigger, read_config
 from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import StreamEnd
 from bot.review.scope import SkipReason
+from bot.server import door, ops, pages, setup
+from bot.server.access import Access
+from bot.server.app import create_app
 from bot.settings import KEY_VARIABLES, VARIABLES, Settings, read_settings
 
 Read = Callable[[str], str]
@@ -62,7 +67,12 @@ def test_every_verb_and_no_other_is_a_heading_of_the_reference(read: Read, secti
 
 @pytest.mark.parametrize(
     ("verb", "heading"),
-    [("review", "### `spark review [RANGE]`"), ("demo", "### `spark demo`")],
+    [
+        ("review", "### `spark review [RANGE]`"),
+        ("serve", "### `spark serve`"),
+        ("setup", "### `spark setup`"),
+        ("demo", "### `spark demo`"),
+    ],
 )
 def test_every_flag_of_a_verb_and_no_other_is_in_its_tables(
     read: Read, section: Section, verb: str, heading: str
@@ -206,6 +216,81 @@ def test_every_format_has_a_row(read: Read, section: Section) -> None:
 
     told = [row[0].strip("`") for row in rows(section(read("docs/reference.md"), "## Formats"))]
     assert tuple(told) == FORMATS
+
+
+# -- the server ----------------------------------------------------------------------------------------------------
+
+
+def routes() -> set[str]:
+    """Every request that the server answers, as `METHOD /path`."""
+    access = Access(page_token=None, secret_key=b"key", bound_to_loopback=True)
+    app = create_app(
+        [
+            access.blueprint(),
+            door.blueprint(
+                intake=None,
+                secrets=("secret",),
+                rules=lambda: None,
+                seen=lambda event, outcome: None,
+                is_open=lambda: True,
+            ),
+            ops.blueprint(health=ops.Health, metrics=lambda: b"", allowed=access.allowed),
+            pages.blueprint(history=None, events=None, access=access),
+            setup.blueprint(settings_file=ROOT / "no-file", settings=Settings(), refuse=access.refuse, env={}),
+        ],
+        acknowledged=lambda seconds: None,
+        failed=lambda kind: None,
+    )
+    # The door takes any method, to say which one it wants.
+    return {
+        f"{method} {re.sub('<(job_)?id>', '<id>', rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or {"POST"}) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_request_that_the_server_answers_and_no_other_has_a_row(read: Read, section: Section) -> None:
+    table = rows(section(read("docs/reference.md"), "### HTTP"))
+    told = [span for row in table for span in coded(row[0]) if re.match(r"(GET|POST) /", span)]
+    assert sorted(told) == sorted(routes())
+
+
+def test_every_answer_of_the_door_and_no_other_has_a_row(read: Read, section: Section) -> None:
+    table = [row for row in rows(section(read("docs/reference.md"), "### HTTP")) if row[0].isdigit()]
+    outcomes = [span for row in table for span in coded(row[1])]
+    assert sorted(outcomes) == sorted(door.Outcome)
+    text = inspect.getsource(door)
+    given = {*re.findall(r"status=(\d{3})", text)}
+    assert {row[0] for row in table} == given
+    assert "_Answer(status=503, outcome=outcome" in text
+
+
+def test_every_event_of_a_stream_and_no_other_has_a_row(read: Read, section: Section) -> None:
+    told = [row[0].strip("`") for row in rows(section(read("docs/reference.md"), "### The stream of a review"))]
+    assert sorted(told) == sorted([*LiveKind, "over"])
+    assert '_message("over"' in inspect.getsource(pages)
+
+
+def test_every_conclusion_that_a_check_can_have_and_no_other_has_a_row(read: Read, section: Section) -> None:
+    told = [row[0].strip("`") for row in rows(section(read("docs/reference.md"), "## The check"))]
+    sources = [path.read_text("utf-8") for path in (ROOT / "bot" / "worker").glob("*.py")]
+    given = {Conclusion[name].value for text in sources for name in re.findall(r"Conclusion\.([A-Z_]+)", text)}
+    assert sorted(told) == sorted(given)
+
+
+DYNAMIC = {"checks.py": 1}
+"""Calls whose event is a variable: `_note` in `checks.py` passes on what it was given."""
+
+
+def test_every_log_event_and_no_other_is_told(read: Read, section: Section) -> None:
+    told = [span for row in rows(section(read("docs/reference.md"), "### Log events")) for span in coded(row[1])]
+    real = {f"delivery.{outcome}" for outcome in door.Outcome}
+    for path in (ROOT / "bot").rglob("*.py"):
+        text = path.read_text("utf-8")
+        calls = r"(?:log\.(?:info|warning|error)|self\._note)"
+        real |= {*re.findall(calls + r"\(\s*\"([a-z_]+\.[a-z_-]+)\"", text)}
+        assert len(re.findall(calls + r"\(\s*[^\s\")]", text)) == DYNAMIC.get(path.name, 0), path
+    assert sorted(told) == sorted(real)
 
 
 # -- design --------------------------------------------------------------------------------------------------------

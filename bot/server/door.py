@@ -110,8 +110,8 @@ def blueprint(
 ) -> Blueprint:
     """The route `/webhook`. `seen(event, outcome)` counts every delivery; while `is_open` says no, the answer is 503.
 
-    A sender who is silent for `patience` seconds in the middle of a body is given up (under gunicorn, whose socket the
-    door sees). One who sends a byte now and then is not: that is for a proxy in front.
+    A sender who is silent for `patience` seconds in the middle of a body is given up (where the door sees the socket). One
+    who sends a byte now and then is the worker's affair.
 
     Raises ConfigError unless there are one or two secrets.
     """
@@ -211,11 +211,12 @@ class _Door:
         sock = asked.environ.get("gunicorn.socket")
         if sock is None:
             return asked.get_data(cache=False)
+        before = sock.gettimeout()
         sock.settimeout(self.patience)
         try:
             return asked.get_data(cache=False)
         finally:
-            sock.settimeout(None)
+            sock.settimeout(before)
 
     def _unsigned(self, asked: Request, body: bytes) -> _Answer | None:
         header = asked.headers.get("X-Hub-Signature-256")
@@ -298,7 +299,7 @@ def _malformed(told: str) -> _Answer:
 
 
 def _cut_short() -> _Answer:
-    return _malformed("The body ended early")
+    return _malformed("The body ended early, or its chunks are malformed")
 
 
 def _too_large() -> _Answer:

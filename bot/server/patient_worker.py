@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 FIRST_SECONDS: Final = 10.0
@@ -86,27 +87,33 @@ class _Watch:
 
 
 class _Body:
-    """A body, `wsgi.input`, that has to come in until a certain moment."""
+    """A body, `wsgi.input`, that has to come in until a certain moment. Malformed chunks are an OSError, as applications
+    expect of a body that breaks off.
+    """
 
     def __init__(self, body: Any, sock: socket.socket, watch: _Watch) -> None:
         self._body = body
         self._watched = partial(watch.until, sock, time.monotonic() + BODY_SECONDS)
 
     def read(self, size: int | None = None) -> bytes:
-        with self._watched():
-            return bytes(self._body.read(size))
+        return bytes(self._do(self._body.read, size))
 
     def readline(self, size: int | None = None) -> bytes:
-        with self._watched():
-            return bytes(self._body.readline(size))
+        return bytes(self._do(self._body.readline, size))
 
     def readlines(self, size: int | None = None) -> list[bytes]:
-        with self._watched():
-            return list(self._body.readlines(size))
+        return list(self._do(self._body.readlines, size))
 
     def __iter__(self) -> Iterator[bytes]:
         while line := self.readline():
             yield line
+
+    def _do(self, read: Callable[[int | None], Any], size: int | None) -> Any:
+        with self._watched():
+            try:
+                return read(size)
+            except ParseException as error:
+                raise OSError(errno.EBADMSG, "the body is malformed") from error
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -38,7 +38,10 @@ class Station:
         if environment["PATH_INFO"] == "/large":
             start("200 OK", [])
             return [b"x" * 1_000_000 for _ in range(30)]
-        body = environment["wsgi.input"].read(1000) if environment["REQUEST_METHOD"] == "POST" else b""
+        try:
+            body = environment["wsgi.input"].read(1000) if environment["REQUEST_METHOD"] == "POST" else b""
+        except OSError as error:
+            body = str(error).encode()
         start("200 OK", [("Content-Type", "text/plain")])
         return [f"{{environment['SCRIPT_NAME']}} {{environment['PATH_INFO']}} {{len(body)}}".encode()]
 
@@ -131,6 +134,15 @@ def test_connections_that_are_not_closed_from_the_other_side_hold_up_nobody(port
 def test_answers_that_nobody_reads_give_their_threads_back(port: int) -> None:
     with strangers(port, 2 * THREADS, b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n"):
         assert ask(port)[1] < 10 * PATIENCE
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"2;" + b"x" * 100_000, b"0\r\n" + b"a: b\r\n" * 100_000])
+def test_malformed_chunks_are_an_error_that_applications_know(port: int, body: bytes) -> None:
+    head = b"POST /chunks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with strangers(port, 1, head + body) as [sender]:
+        answer = b"".join(iter(lambda: sender.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b" /chunks 32\r\n" in answer
 
 
 def test_headers_do_not_say_what_the_path_is(port: int) -> None:

@@ -18,7 +18,7 @@ from bot.live.events import LiveEvent, LiveKind, Numbered
 KEPT: Final = 256
 """Stored events of a job that stay in memory."""
 GAP: Final = 10_000
-"""Numbers left out where a job begins anew in another process: of the run before somebody may have seen events that were
+"""Numbers left out where a further run of a job begins in another process: of the run before somebody may have seen events that were
 never stored, and must not take the first ones of the new run for those."""
 _IDLE_SECONDS: Final = 60.0
 """A job of which nothing was told so long leaves the memory."""
@@ -102,6 +102,13 @@ class Channel:
         self._elsewhere, self._numbered = not self._numbered, False
         self.tell(event, now)
 
+    def resume(self, event: LiveEvent, now: float) -> None:
+        """A further run goes on from what was told before; `event` says so."""
+        self._runs = True
+        self.final = self.over_since = None
+        self._elsewhere = not self._numbered
+        self.tell(event, now)
+
     @property
     def asks(self) -> bool:
         """Whether events wait for the newest number of the database."""
@@ -111,7 +118,7 @@ class Channel:
         """Give the waiting events their numbers. `newest`: in the database, 0 for none."""
         if newest > self.last:
             self._continue_after(newest)
-        if self.anew and self._elsewhere and self.last:
+        if self._elsewhere and self.last:
             self._continue_after(self.last + GAP)
         self._elsewhere, self._numbered = False, True
         waiting, self._unnumbered = self._unnumbered, []

@@ -179,10 +179,7 @@ class Dispatcher:
         job = running.job
         fields: dict[str, log.Field] = {"job": job.id, "delivery": job.delivery, "attempt": job.attempt}
         waited = max(0.0, (job.started_at or job.created_at) - job.created_at)
-        if job.attempt > 1:
-            self.events.restart(job.id)
-        else:
-            self.tell_state(job.id, JobState.RUNNING, "")
+        self._show_begin(running)
         _quietly(lambda: self._observer.job_started(job, waited=waited))
         log.info("job.started", **fields, waited=round(waited, 4))
         try:
@@ -200,6 +197,22 @@ class Dispatcher:
         log.info("job.ended", **fields, state=ended.state.value, why=ended.why, error=ended.error)
         _quietly(lambda: self._observer.job_ended(job, ended))
         return ended.state.value
+
+    def _show_begin(self, running: Running) -> None:
+        job = running.job
+        if job.attempt <= 1:
+            self.tell_state(job.id, JobState.RUNNING, "")
+            return
+        try:
+            # What an earlier run has kept is posted as it is: the review on the page is that one.
+            resumes = running.checkpoint() is not None
+        except (DatabaseAwayError, StoredDataError) as error:
+            log.warning("job.checkpoint_unknown", job=job.id, delivery=job.delivery, why=str(error))
+            resumes = False
+        if resumes:
+            self.events.resume(job.id)
+        else:
+            self.events.restart(job.id)
 
     def _store(self, running: Running, ended: Ended) -> bool:
         """However long the database is away, until this process ends: a job must not be done twice for that."""

@@ -54,6 +54,18 @@ class EventLog:
                 channel.restart(event, time.monotonic())
                 self._writer.expect(job_id, channel)
 
+    def resume(self, job_id: str) -> None:
+        """A further run goes on from what was told before, which stays: who watches gets the STATE `running`, `resumed`.
+
+        Never waits. Numbers go on growing, as with `restart`.
+        """
+        data = {"state": JobState.RUNNING.value, "why": "", "resumed": True}
+        with self._memory.lock:
+            if not self._closing.is_set():
+                channel = self._memory.channel(job_id)
+                channel.resume(LiveEvent(kind=LiveKind.STATE, data=data), time.monotonic())
+                self._writer.expect(job_id, channel)
+
     def flush(self, job_id: str) -> None:
         """Wait until what was told of the job is stored; at most ten seconds, if the database is away."""
         self._writer.flush(job_id)

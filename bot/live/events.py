@@ -15,7 +15,8 @@ class LiveKind(StrEnum):
     """Of what an event tells."""
 
     STATE = "state"
-    """The job's state: `{"state", "why"}`. A run that begins anew after a kill says `running` again: forget what was shown."""
+    """The job's state: `{"state", "why"}`. A run that begins anew after a kill says `running` again: forget what was shown,
+    but where `"resumed": true` stands beside it: then only the post was missing, and what was shown holds."""
     STARTED = "started"
     """The diff was read: `{"at", "model", "title", "chunks", "files": [...], "skipped": [...]}`."""
     PROGRESS = "progress"

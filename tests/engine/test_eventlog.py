@@ -277,6 +277,30 @@ def test_a_run_that_begins_anew_in_the_same_process_goes_on_counting(database: D
     assert words(events.read(JOB)) == ["running", "done"]
 
 
+def test_a_run_that_goes_on_keeps_what_was_told_and_is_seen_by_all(
+    database: Database, events: EventLog, elsewhere: EventLog
+) -> None:
+    a_job(database)
+    events.tell(JOB, RUNNING)
+    events.tell(JOB, note("of the first run"))
+    events.flush(JOB)
+    here, there = Watching(events), Watching(elsewhere)
+    here.wait_for(2)
+    there.wait_for(2)
+    # The first process is killed: what it told last was seen by somebody and never stored.
+    lost = max(numbered.seq for numbered in here.found if numbered) + 5
+    elsewhere.resume(JOB)
+    elsewhere.tell(JOB, note("of the second run"))
+    elsewhere.tell(JOB, DONE)
+    elsewhere.flush(JOB)
+    stored = elsewhere.read(JOB)
+    assert words(stored) == ["running", "of the first run", "running", "of the second run", "done"]
+    assert [numbered.event.data.get("resumed", False) for numbered in stored] == [False, False, True, False, False]
+    assert stored[2].seq > lost
+    assert there.wait()[2:] == here.wait()[2:] == ["running", "of the second run", "done"]
+    assert Watching(elsewhere, after=lost).wait() == ["running", "of the second run", "done"]
+
+
 def test_what_two_processes_tell_of_one_job_is_all_stored_but_for_an_old_state(
     database: Database, events: EventLog, elsewhere: EventLog
 ) -> None:

@@ -25,7 +25,7 @@ from bot.engine.ports import Control
 from bot.errors import ConfigError, SparkError
 from bot.hooks.events import InstallationId
 from bot.hooks.orders import Work
-from bot.live.events import LiveKind
+from bot.live.events import LiveEvent, LiveKind
 from bot.review.model import RepoName
 
 REPO = RepoName("acme/rocket")
@@ -294,6 +294,42 @@ def test_a_drained_engine_parks_what_runs_and_the_next_one_does_it(
     found = engine.history.job(job)
     assert found is not None
     assert found.attempt == 2
+
+
+@SQLITE
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_page_of_a_run_that_only_posts_keeps_what_the_first_run_told(
+    start_engine: Callable[..., Engine],
+    scripted: Any,
+    take: Callable[..., JobId],
+    order: Callable[..., Work],
+    reaches: Callable[..., None],
+    kept: bool,
+) -> None:
+    at_once, _ = scripted.act, scripted.hold()
+    until_stopped = scripted.act
+
+    def act(control: Control) -> Ended:
+        control.tell(LiveEvent(kind=LiveKind.NOTE, data={"at": 0.0, "text": "of the first run"}))
+        if kept:
+            control.keep(Checkpoint(draft={}, review={}))
+        ended: Ended = until_stopped(control)
+        return ended
+
+    scripted.act = act
+    first = start_engine()
+    job = take(first, order(1))
+    scripted.next()
+    first.drain(0.0)
+    first.close()
+    scripted.act = at_once
+    second = start_engine()
+    reaches(second, job, JobState.DONE)
+    second.events.flush(job)
+    told = [numbered.event.data for numbered in second.events.read(job)]
+    assert [data["state"] for data in told if "state" in data][-2:] == ["running", "done"]
+    assert [data["text"] for data in told if "text" in data] == ["of the first run"] * kept
+    assert any(data.get("resumed") for data in told) is kept
 
 
 def test_draining_waits_for_what_is_nearly_done(

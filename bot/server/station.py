@@ -57,6 +57,7 @@ class Station:
             bound_to_loopback=preflight.is_private(settings, host),
             secure=(settings.public_url or "").startswith("https://"),
         )
+        self._page_token = settings.page_token
         self._phase = Phase.STARTING
         self._opened = threading.Event()
         self._closing = threading.Lock()
@@ -161,8 +162,9 @@ class Station:
     def _warm(self) -> None:
         """Go the ways of the first requests, so that they are as quick as all others."""
         client = self.wsgi.test_client()
+        headers = {"Authorization": f"Bearer {self._page_token}"} if self._page_token else {}
         for path in ("/healthz", "/", "/metrics"):
-            client.get(path)
+            client.get(path, headers=headers)
 
 
 def load() -> None:

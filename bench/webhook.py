@@ -5,6 +5,7 @@ an endpoint (150 ms to the first token, 1,000 tokens a second), the sender, and 
 
     python bench/webhook.py                          # 10,000 paced deliveries, then floods and bursts: about four minutes
     python bench/webhook.py --quick                  # 1,000
+    python bench/webhook.py --paced                  # without the floods and bursts
     python bench/webhook.py --database postgres      # the same on a real PostgreSQL
     python bench/webhook.py --json out.json
 """
@@ -130,8 +131,11 @@ def floor() -> Iterator[int]:
 class Run:
     """One run of everything."""
 
-    def __init__(self, kind: str, count: int, reviews: float, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, kind: str, count: int, reviews: float, note: Callable[[str], None], *, paced_alone: bool = False
+    ) -> None:
         self._kind = kind
+        self._paced_alone = paced_alone
         self._count = count
         self._reviews = reviews
         self._note = note
@@ -168,8 +172,9 @@ class Run:
         idle = self._idle(20.0 if self._count >= 10_000 else 5.0)
         self._floor()
         pages, lags = self._paced()
-        self._orders()
-        self._bursts()
+        if not self._paced_alone:
+            self._orders()
+            self._bursts()
         self._settle(120.0)
         jobs = self._jobs()
         phases = [self._with_jobs(phase, jobs) for phase in self._phases]
@@ -228,7 +233,8 @@ class Run:
         self._send("slow", slow, number, rate=10.0, kept=False)
         jobs = [each["job"] for each in self._done[-number:]]
         wait_for(lambda: self._states(jobs) == {"running"}, 10.0, "the slow reviews run")
-        self._watcher.ask("start", port=self._server.port, number=PAGES, slow=jobs, told=told)
+        over = self._read("SELECT id FROM spark_jobs WHERE state = 'done'")[0][0]
+        self._watcher.ask("start", port=self._server.port, number=PAGES, slow=jobs, over=over, told=told)
         time.sleep(2.0)
         ended = threading.Event()
         sampler = threading.Thread(target=self._sample, args=(ended, 10.0 if seconds > 50 else 2.0), daemon=True)
@@ -439,6 +445,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--quick", action="store_true", help="1,000 paced deliveries instead of 10,000")
+    parser.add_argument("--paced", action="store_true", help="the paced run alone, without floods and bursts")
     parser.add_argument("--reviews", type=float, default=2.0, help="orders a second in the paced run (%(default)s)")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve-endpoint", type=float, metavar="TPS", help=argparse.SUPPRESS)
@@ -450,7 +457,8 @@ def main() -> int:
     def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    with Run(given.database, 1_000 if given.quick else 10_000, given.reviews, note) as run:
+    count = 1_000 if given.quick else 10_000
+    with Run(given.database, count, given.reviews, note, paced_alone=given.paced) as run:
         result = run.measure()
     print(table(result))
     if given.json:

@@ -63,12 +63,13 @@ class Pages:
         self.standing: list[int] = []
         self.failed = ""
 
-    def start(self, *, port: int, number: int, slow: list[str], told: str) -> bool:
-        """Open them; `told` is where the ids of new jobs come in."""
+    def start(self, *, port: int, number: int, slow: list[str], over: str, told: str) -> bool:
+        """Open them; `told` is where the ids of new jobs come in, `over` a review that is over."""
         Path(told).unlink(missing_ok=True)
         ids = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         ids.bind(told)
         ids.settimeout(0)
+        self._newest = over
         self._thread = threading.Thread(target=self._run, args=(port, number, slow, ids), daemon=True)
         self._thread.start()
         return True
@@ -92,7 +93,7 @@ class Pages:
         selector.register(ids, selectors.EVENT_READ, None)
         due: list[tuple[float, int, str]] = []
         for at in range(number):
-            self._open(selector, port, slow[at % len(slow)] if at % 10 != 9 else self._newest or slow[0], at)
+            self._open(selector, port, slow[at % len(slow)] if at % 10 != 9 else self._newest, at)
         looked = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
@@ -113,7 +114,7 @@ class Pages:
                     due.append((now if fresh else now + _AGAIN, page.at, page.job))
             for again in [each for each in due if each[0] <= now]:
                 due.remove(again)
-                self._open(selector, port, again[2] if again[1] % 10 != 9 else self._newest or again[2], again[1])
+                self._open(selector, port, again[2] if again[1] % 10 != 9 else self._newest, again[1])
         for key in list(selector.get_map().values()):
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()

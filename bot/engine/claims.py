@@ -34,6 +34,7 @@ from bot.engine.codec import dump_checkpoint, dump_ended, load_checkpoint
 from bot.engine.history import JOB_COLUMNS
 from bot.engine.intake import AnyRow
 from bot.engine.model import Checkpoint, Ended, ExecutorId, JobId, JobState, StopCause
+from bot.hooks.events import DeliveryId
 
 MOST_LOST: Final = 5
 """Processes that may die under a job before it is taken to be what kills them."""
@@ -117,11 +118,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakenOver:
-    """What became of the jobs of a dead process. Each with the number of the attempt that died."""
+class Orphan:
+    """A job whose process died, and the number of the attempt that died with it."""
 
-    waiting: tuple[tuple[JobId, int], ...]
-    failed: tuple[tuple[JobId, int], ...]
+    job: JobId
+    attempt: int
+    delivery: DeliveryId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """What became of the jobs of a dead process."""
+
+    waiting: tuple[Orphan, ...]
+    failed: tuple[Orphan, ...]
 
 
 def claim(
@@ -194,19 +204,21 @@ def take_over(connection: Connection, dead: ExecutorId | None, *, now: float) ->
         update(jobs)
         .where(theirs, jobs.c.lost >= MOST_LOST - 1)
         .values(state=JobState.FAILED.value, lost=jobs.c.lost + 1, ended_at=now, ended=dump_ended(over))
-        .returning(jobs.c.id, jobs.c.attempt)
+        .returning(jobs.c.id, jobs.c.attempt, jobs.c.delivery)
     ).all()
     waiting = connection.execute(
         update(jobs)
         .where(theirs)
         .values(state=JobState.QUEUED.value, owner=None, released=0, lost=jobs.c.lost + 1)
-        .returning(jobs.c.id, jobs.c.attempt)
+        .returning(jobs.c.id, jobs.c.attempt, jobs.c.delivery)
     ).all()
     gone = delete(executors) if dead is None else delete(executors).where(executors.c.id == dead)
     connection.execute(gone)
-    return TakenOver(
-        waiting=tuple((row.id, row.attempt) for row in waiting), failed=tuple((row.id, row.attempt) for row in failed)
-    )
+    return TakenOver(waiting=tuple(map(_orphan, waiting)), failed=tuple(map(_orphan, failed)))
+
+
+def _orphan(row: AnyRow) -> Orphan:
+    return Orphan(job=row.id, attempt=row.attempt, delivery=row.delivery)
 
 
 def mine(connection: Connection, owner: ExecutorId) -> dict[JobId, tuple[int, StopCause | None]]:

@@ -270,16 +270,17 @@ class Engine:
         return number
 
     def _taken_over(self, taken: TakenOver) -> None:
-        for job, attempt in (*taken.waiting, *taken.failed):
-            log.warning("job.taken_over", job=job, attempt=attempt)
-        for job, _ in taken.failed:
+        orphans = (*taken.waiting, *taken.failed)
+        for each in orphans:
+            log.warning("job.taken_over", job=each.job, delivery=each.delivery, attempt=each.attempt)
+        for each in taken.failed:
             self._dispatcher.tell_state(
-                job, JobState.FAILED, "The server's process died too often while it worked on this"
+                each.job, JobState.FAILED, "The server's process died too often while it worked on this"
             )
-        for job, _ in taken.waiting:
-            self._dispatcher.tell_state(job, JobState.QUEUED, "")
+        for each in taken.waiting:
+            self._dispatcher.tell_state(each.job, JobState.QUEUED, "")
         self._dispatcher.wake()
-        self._flow.abandon((*taken.waiting, *taken.failed))
+        self._flow.abandon((each.job, each.attempt) for each in orphans)
 
     def _report(self) -> None:
         standing = self.history.standing()

@@ -170,7 +170,8 @@ def test_a_job_under_which_processes_keep_dying_fails(
         assert run.attempt == death
         with database.write() as connection:
             taken = claims.take_over(connection, ME, now=1.0)
-    assert taken.failed == ((job, MOST_LOST),)
+    assert [(each.job, each.attempt) for each in taken.failed] == [(job, MOST_LOST)]
+    assert taken.failed[0].delivery
     assert claim(database) is None
 
 
@@ -216,7 +217,9 @@ def test_whatever_comes_in_whatever_order_the_rules_hold(
                 if claims.end(connection, run, Ended(state=state), now=1.0) and state.is_over:
                     ended[run.job] += 1
             elif step >= 0.95:
-                ended.update(job for job, _ in claims.take_over(connection, chance.choice([ME, OTHER]), now=1.0).failed)
+                ended.update(
+                    each.job for each in claims.take_over(connection, chance.choice([ME, OTHER]), now=1.0).failed
+                )
         with database.read() as connection:
             rows = connection.execute(select(tables.jobs)).all()
         held = [row for row in rows if row.state == "running" and not row.released]

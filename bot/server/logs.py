@@ -91,7 +91,9 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The event as one line without control characters."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        fields = "".join(f" {name}={_cut(self._mask(str(value)))}" for name, value in _fields(record).items() if value is not None)
+        fields = "".join(
+            f" {name}={_cut(self._mask(str(value)))}" for name, value in _fields(record).items() if value is not None
+        )
         line = f"{at} {record.levelname.lower():<7} {_event(record)}{fields}"
         return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 

@@ -167,11 +167,14 @@ class Channel:
         if self.waiting:
             # `give_way` will sort this out.
             return
+        known = self.last
         for numbered in found:
             if numbered.seq > self.last:
                 self._append(numbered)
         self.mark(self.last)
-        self.wake()
+        # Woken for nothing, who watches would never see `beat` seconds of silence.
+        if self.last > known:
+            self.wake()
 
     def begin_at(self, newest: int) -> None:
         """For a new channel: the database has everything up to `newest`."""

@@ -224,6 +224,18 @@ def test_silence_is_told_as_a_beat(database: Database, events: EventLog) -> None
     watch.close()
 
 
+def test_silence_is_told_as_a_beat_also_where_the_database_is_asked_again_and_again(
+    database: Database, elsewhere: EventLog
+) -> None:
+    a_job(database)
+    began = time.monotonic()
+    watch = elsewhere.watch(JOB, beat=3 * POLL_SECONDS)
+    assert next(watch) is None
+    # Without beats nobody notices a reader who is gone, and proxies cut the stream.
+    assert time.monotonic() - began < 12 * POLL_SECONDS
+    watch.close()
+
+
 def test_numbers_go_on_growing_in_the_next_process(database: Database, events: EventLog, elsewhere: EventLog) -> None:
     a_job(database)
     events.tell(JOB, RUNNING)

@@ -70,6 +70,8 @@ def test_a_pull_request_is_reviewed_from_its_webhook_and_the_server_survives_its
     assert outside.threads(pull)
     (check,) = outside.checks(pull.head_sha)
     assert (check.name, check.status, check.external_id) == ("spark", "completed", job)
+    assert {path.name for path in server.folder.glob("spark.db*") if path.stat().st_mode & 0o077} == set()
+    assert (server.folder / "spark.db").exists()
 
     first = server.kill_worker()
     body = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
@@ -99,9 +101,9 @@ def test_sigterm_ends_live_pages_parks_what_does_not_finish_and_the_next_start_t
         asked = time.monotonic()
         server.signal(signal.SIGTERM)
         live.read()
-        assert time.monotonic() - asked < 2
+        assert time.monotonic() - asked < 5
     assert server.ended() == 0
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 15
     assert server.events("job.ended", state="queued")
     assert not slow.reviews(pull)
 

@@ -65,6 +65,7 @@ def _view(jobs: Sequence[JobView], head: Head, now: float, filters: Mapping[str,
         "filters": filters,
         "states": [("", "all"), *((state, said[0].lower()) for state, said in STATES.items())],
         "older": older,
+        "now": now,
     }
 
 
@@ -80,6 +81,7 @@ def _tiles(head: Head) -> list[tuple[str, str]]:
 
 def _row(job: JobView, now: float) -> dict[str, Any]:
     verdict = job.verdict if job.state == "done" and job.verdict else ""
+    at = datetime.fromtimestamp(job.created_at, UTC)
     return {
         "job": job,
         "title": inline(job.title) if job.title else "",
@@ -88,10 +90,11 @@ def _row(job: JobView, now: float) -> dict[str, Any]:
         "tone": verdict or _TONES.get(job.state, "quiet"),
         "why": inline(job.why) if job.why else "",
         "findings": words.count(job.findings, "finding") if job.state == "done" else "",
-        "seconds": words.seconds(job.seconds) if job.seconds is not None else "",
+        "seconds": words.seconds(max(0.0, now - job.created_at) if job.seconds is None else job.seconds),
         "cost": words.money(job.usd) if job.usd is not None else "",
         "when": _ago(now - job.created_at),
-        "at": datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "at": at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        "stamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
 

@@ -15,9 +15,11 @@ class Snapshot:
 
     seq: int = 0
     state: str = "queued"
-    why: str = ""
+    """As it was told last."""
     restarts: int = 0
-    """Runs that ended with their process."""
+    """Runs that began anew after one that had begun to show something."""
+    resumed: bool = False
+    """A further run has only posted what was ready."""
     started: Mapping[str, Any] | None = None
     progress: Mapping[str, Any] | None = None
     found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -26,6 +28,11 @@ class Snapshot:
     notes: list[Mapping[str, Any]] = field(default_factory=list)
     review: Mapping[str, Any] | None = None
     """The JSON of the finished review."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end was told: nothing more will come."""
+        return self.state not in {"queued", "running"}
 
     @classmethod
     def of(cls, events: Iterable[Numbered]) -> Snapshot:
@@ -41,10 +48,10 @@ class Snapshot:
         data = event.data
         match event.kind:
             case LiveKind.STATE:
-                if self.started is not None and data["state"] in {"running", "queued"}:
-                    self._begin_anew()
-                self.state, self.why = str(data["state"]), str(data.get("why", ""))
+                self._state(data)
             case LiveKind.STARTED:
+                # A diff is told once a run: there was another run before.
+                self._forget()
                 self.started = data
             case LiveKind.PROGRESS:
                 self.progress = data
@@ -57,7 +64,16 @@ class Snapshot:
             case LiveKind.FINISHED:
                 self.review = data["review"]
 
-    def _begin_anew(self) -> None:
+    def _state(self, data: Mapping[str, Any]) -> None:
+        self.state = str(data["state"])
+        if self.state == "running":
+            self.resumed = bool(data.get("resumed"))
+            if not self.resumed:
+                self._forget()
+
+    def _forget(self) -> None:
+        if self.started is None:
+            return
         self.restarts += 1
         self.started = self.progress = self.review = None
         self.found, self.lost, self.notes = {}, [], []

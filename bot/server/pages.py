@@ -11,28 +11,23 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from flask import Blueprint, Request, Response, abort, request
 
 from bot.engine.database import DatabaseAwayError
 from bot.engine.history import Figures, History
-from bot.engine.model import Job, JobState
-from bot.html import live_page
+from bot.engine.model import Ended, Job, JobState
+from bot.hooks.orders import AnswerGroup, ReviewPull, Work
 from bot.html.list_page import Head, list_main, list_page
 from bot.html.live_page import JobView, review_main, review_page
 from bot.html.pieces import static_files
 from bot.html.snapshot import Snapshot
-from bot.live.events import LiveEvent, LiveKind, Numbered
+from bot.server.livestream import BEAT, Stream, Watched, messages, page_message, plain_message
 
 MOST_LIVE: Final = 120
 """Streams that are open at once: each has a thread, and the door needs the others (200 in all)."""
-BEAT: Final = 15.0
-"""Seconds of silence after which a stream says that it is alive: proxies cut silent ones, and a dead reader is noticed."""
-RETRY: Final = 1_000
-"""Milliseconds after which a browser that lost the stream asks again."""
 A_PAGE: Final = 50
 _BUSY_SECONDS: Final = 5
 _JOB: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
@@ -41,18 +36,6 @@ _POLICY: Final = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
-
-
-class Watched(Protocol):
-    """The event log, as `bot.engine.eventlog`."""
-
-    def read(self, job_id: str, after: int = 0) -> list[Numbered]:
-        """What is stored."""
-        ...
-
-    def watch(self, job_id: str, after: int = 0, *, beat: float = 15.0) -> Iterator[Numbered | None]:
-        """What comes; None for each `beat` seconds of silence."""
-        ...
 
 
 class Guard(Protocol):
@@ -74,6 +57,7 @@ def blueprint(
     access: Guard,
     github_url: str = "https://github.com",
     most_live: int = MOST_LIVE,
+    beat: float = BEAT,
 ) -> Blueprint:
     """The routes. `github_url`: where links to pull requests lead."""
     routes = Blueprint("pages", __name__)
@@ -114,15 +98,15 @@ def blueprint(
 
     @routes.get("/reviews/<job_id>")
     def review(job_id: str) -> Response:
-        job, snapshot = _found(history, job_id), Snapshot.of(events.read(job_id))
-        view = _view(job, github_url)
+        job, snapshot = _known(history, events, job_id)
+        view = _view(job, github_url, history.ended(job_id) if job.state.is_over else None)
         if _part():
-            return _page(review_main(view, snapshot))
-        return _page(review_page(view, snapshot, signed_in=access.signed_in(request)))
+            return _page(review_main(view, snapshot, now=time.time()))
+        return _page(review_page(view, snapshot, now=time.time(), signed_in=access.signed_in(request)))
 
     @routes.get("/reviews/<job_id>.json")
     def review_data(job_id: str) -> Response:
-        job, snapshot = _found(history, job_id), Snapshot.of(events.read(job_id))
+        job, snapshot = _known(history, events, job_id)
         ended = history.ended(job_id)
         told = {
             "id": job.id,
@@ -143,86 +127,9 @@ def blueprint(
         if not places.acquire(blocking=False):
             return _busy("Too many live pages are open.")
         shape = page_message if request.args.get("for") == "page" else plain_message
-        return _Stream(_messages(events, job_id, after, shape), places)
+        return Stream(messages(events, job_id, after, shape, beat=beat), places)
 
     return routes
-
-
-class _Stream(Response):
-    """A stream that gives its place back when it is over, read to its end or not."""
-
-    def __init__(self, messages: Iterator[str], places: threading.BoundedSemaphore) -> None:
-        super().__init__(messages, content_type="text/event-stream; charset=utf-8")
-        # Proxies that keep answers until they are whole are asked not to.
-        self.headers["X-Accel-Buffering"] = "no"
-        self.call_on_close(places.release)
-
-
-def _messages(events: Watched, job_id: str, after: int, shape: Shape) -> Iterator[str]:
-    yield f"retry: {RETRY}\n\n"
-    for numbered in events.watch(job_id, after, beat=BEAT):
-        if numbered is None:
-            yield ": still here\n\n"
-            continue
-        told = shape(numbered.event)
-        if told is not None:
-            yield _message(numbered.event.kind.value, told, numbered.seq)
-        if _is_end(numbered.event):
-            yield _message("over", {}, numbered.seq)
-            return
-
-
-def _is_end(event: LiveEvent) -> bool:
-    return event.kind is LiveKind.STATE and JobState(event.data["state"]).is_over
-
-
-def _message(kind: str, data: Mapping[str, Any], seq: int) -> str:
-    # JSON has no line break in it, so one `data:` line is enough.
-    return f"id: {seq}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
-
-
-Shape = Callable[[LiveEvent], Mapping[str, Any] | None]
-"""Makes the data of a message; None for an event that is not sent."""
-
-
-def plain_message(event: LiveEvent) -> Mapping[str, Any]:
-    """For programs: the event as it is."""
-    return event.data
-
-
-def page_message(event: LiveEvent) -> Mapping[str, Any] | None:
-    """For our own page: ready HTML, and where it goes. What is large the page fetches instead."""
-    data = event.data
-    match event.kind:
-        case LiveKind.FOUND:
-            return {
-                "id": data["id"],
-                "severity": data["severity"],
-                "html": live_page.card(data),
-                "entry": live_page.index_entry(data),
-                "say": live_page.announcement(data),
-                "at": live_page.seconds(data["at"]),
-                "marked": live_page.marked_rows(data),
-                **live_page.place(data),
-            }
-        case LiveKind.LOST:
-            return {"html": live_page.lost_entry(data)}
-        case LiveKind.NOTE:
-            return {"html": live_page.note_entry(data)}
-        case LiveKind.PROGRESS:
-            return {
-                "rate": f"{data['tokens_per_second']:,}",
-                "tokens": f"{data['output_tokens']:,}",
-                "chunks": f"{data['chunks_done']}/{data['chunks']}",
-                "done": data["chunks_done"],
-                "of": data["chunks"],
-            }
-        case LiveKind.STATE:
-            return {"state": data["state"]}
-        case LiveKind.STARTED:
-            return {"chunks": data["chunks"]}
-        case LiveKind.FINISHED:
-            return None
 
 
 def _found(history: History, job_id: str) -> Job:
@@ -232,15 +139,24 @@ def _found(history: History, job_id: str) -> Job:
     return job
 
 
-def _view(job: Job, github_url: str) -> JobView:
-    work = job.work
-    number = job.number
+def _known(history: History, events: Watched, job_id: str) -> tuple[Job, Snapshot]:
+    """The job, and what was told of it. The events are read first: the end is told after the job has ended, so that a page
+    with the last event of a job is never made for a job that runs.
+    """
+    if not _JOB.fullmatch(job_id):
+        abort(404)
+    snapshot = Snapshot.of(events.read(job_id))
+    return _found(history, job_id), snapshot
+
+
+def _view(job: Job, github_url: str, ended: Ended | None = None) -> JobView:
+    work, number = job.work, job.number
     return JobView(
         id=job.id,
         repo=job.repo,
         number=number,
-        title=getattr(work, "title", ""),
-        author=getattr(work, "author", ""),
+        title=_title(work),
+        author=work.author if isinstance(work, ReviewPull) else "",
         head=work.head_sha,
         state=job.state.value,
         why=job.why,
@@ -253,7 +169,16 @@ def _view(job: Job, github_url: str) -> JobView:
         findings=job.findings,
         usd=job.usd,
         error=job.error,
+        delivery=job.delivery,
+        waited=max(0.0, job.started_at - job.created_at) if job.started_at is not None else 0.0,
+        timing=ended.timing if ended is not None else {},
     )
+
+
+def _title(work: Work) -> str:
+    if isinstance(work, ReviewPull):
+        return work.title
+    return f"{'Merge group' if isinstance(work, AnswerGroup) else 'Open pulls with the head'} {work.head_sha[:7]}"
 
 
 def _head(history: History) -> Head:

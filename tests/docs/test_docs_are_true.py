@@ -22,7 +22,7 @@ from bot.review.config import RepoConfig, Role, Trigger, read_config
 from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import StreamEnd
 from bot.review.scope import SkipReason
-from bot.server import door, ops, pages, setup
+from bot.server import door, livestream, ops, pages, setup
 from bot.server.access import Access
 from bot.server.app import create_app
 from bot.settings import KEY_VARIABLES, VARIABLES, Settings, read_settings
@@ -268,7 +268,7 @@ def test_every_answer_of_the_door_and_no_other_has_a_row(read: Read, section: Se
 def test_every_event_of_a_stream_and_no_other_has_a_row(read: Read, section: Section) -> None:
     told = [row[0].strip("`") for row in rows(section(read("docs/reference.md"), "### The stream of a review"))]
     assert sorted(told) == sorted([*LiveKind, "over"])
-    assert '_message("over"' in inspect.getsource(pages)
+    assert '_message("over"' in inspect.getsource(livestream)
 
 
 def test_every_conclusion_that_a_check_can_have_and_no_other_has_a_row(read: Read, section: Section) -> None:

@@ -2,11 +2,31 @@
 // A review's page follows its events and goes on where it was after a lost connection; the list asks again each 2 s.
 
 const LIST_EVERY = 2000;
+const MOST_LOOKS = 20;
 const LINK_LOST = "The connection was lost. Trying again…";
+const wait = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const main = () => document.querySelector("main");
 const at = (id) => document.getElementById(id);
 
-const say = (text) => { at("say").textContent = text; };
+// One line a message: a screen reader would miss all but the last of several in one.
+function say(text) {
+  const line = document.createElement("p");
+  line.textContent = text;
+  at("say").append(line);
+  if (at("say").childElementCount > 20) at("say").firstElementChild.remove();
+}
+
+function tell(trouble) {
+  at("link").textContent = trouble;
+  at("link").hidden = !trouble;
+}
+
+// How far the server's clock is ahead of ours, in seconds; its answers say what time it is there.
+let ahead = 0;
+const setClock = (main) => { ahead = Number(main.dataset.now) - Date.now() / 1000; };
+const since = (moment) => Math.max(0, Date.now() / 1000 + ahead - moment);
+const seconds = (value) => value < 60 ? `${value.toFixed(value < 1 ? 2 : 1)} s` : `${Math.round(value).toLocaleString("en")} s`;
 
 function fragment(html) {
   const template = document.createElement("template");
@@ -17,12 +37,23 @@ function fragment(html) {
 // Takes the place of <main> with what the server says now; focus, folds and the place on the page stay.
 async function renew() {
   const answer = await fetch(location.pathname + location.search, { headers: { "X-Spark-Part": "main" } });
+  // Signed out, or gone: what the server has to say about that is a page of its own.
+  if ([401, 403, 404].includes(answer.status)) location.reload();
   if (!answer.ok) throw new Error(String(answer.status));
   const main = fragment(await answer.text());
-  const folds = new Map([...document.querySelectorAll("details[id]")].map((box) => [box.id, box.open]));
+  if (main?.tagName !== "MAIN") throw new Error("This is no page of ours.");
+  setClock(main);
+  const shown = document.querySelector("main");
+  main.received = main.innerHTML;
+  // A list that is as it was stays: somebody may be selecting text in it.
+  if (main.dataset.page === "list" && main.received === shown.received) return shown;
+  const folds = new Map([...document.querySelectorAll("details[id]")].map((box) => [box.id, box]));
   const focused = document.activeElement?.id;
-  document.querySelector("main").replaceWith(main);
-  for (const [id, open] of folds) if (at(id)) at(id).open = open || at(id).open;
+  shown.replaceWith(main);
+  for (const [id, was] of folds) {
+    const box = at(id);
+    if (box) box.open = was.open || (!was.querySelector(".card") && Boolean(box.querySelector(".card")));
+  }
   if (focused && at(focused)) at(focused).focus({ preventScroll: true });
   return main;
 }
@@ -34,18 +65,19 @@ class Review {
     this.main = main;
     this.received = []; // Since the page was last made: its making may know less than we were told.
     this.renewing = null;
+    this.looks = 0; // For something that was told to be stored, too.
+    this.polls = 1; // Before a stream is tried again that was refused; twice as many each time.
   }
 
   follow() {
     const { job, seq } = this.main.dataset;
     this.source = new EventSource(`/reviews/${job}/events?for=page&after=${seq}`);
-    this.source.onopen = () => { at("link").hidden = true; };
+    this.source.onopen = () => { this.polls = 1; tell(""); };
     this.source.onerror = () => {
       if (this.over) return;
-      at("link").textContent = LINK_LOST;
-      at("link").hidden = false;
+      tell(LINK_LOST);
       // A browser gives up by itself on an answer that is no stream: too many pages are open, or signed out.
-      if (this.source.readyState === EventSource.CLOSED) setTimeout(() => this.poll(), LIST_EVERY);
+      if (this.source.readyState === EventSource.CLOSED) this.poll(this.polls);
     };
     for (const kind of ["state", "started", "progress", "found", "lost", "note"]) {
       this.source.addEventListener(kind, (message) => this.take(kind, message));
@@ -69,30 +101,38 @@ class Review {
   }
 
   // The page as the server makes it now, and what has come since it was made. Tried until it is there.
-  async anew() {
-    if (this.renewing) { this.again = true; return; }
-    this.renewing = true;
-    do {
+  anew() {
+    this.again = true;
+    this.renewing ??= this.remake().finally(() => { this.renewing = null; });
+    return this.renewing;
+  }
+
+  async remake() {
+    let pause = 250;
+    while (this.again) {
       this.again = false;
       try {
         this.main = await renew();
       } catch {
         this.again = true;
-        await new Promise((done) => setTimeout(done, 500));
+        tell(LINK_LOST);
+        pause = Math.min(2 * pause, 5000);
+        await wait(pause);
       }
-    } while (this.again);
-    this.renewing = false;
-    this.received = this.received.filter(({ seq }) => seq > Number(this.main.dataset.seq));
-    for (const event of this.received) {
-      if (["found", "progress", "lost", "note"].includes(event.kind)) this.show(event);
-      // Told, and not yet in what the server has stored: look once more.
-      else { setTimeout(() => this.anew(), 150); break; }
     }
+    this.received = this.received.filter(({ seq }) => seq > Number(this.main.dataset.seq));
+    const isOurs = ({ kind }) => ["found", "progress", "lost", "note"].includes(kind);
+    const first = this.received.findIndex((event) => !isOurs(event));
+    // Told, and not yet in what the server has stored: look once more. What is never stored is not waited for.
+    this.looks = first < 0 ? 0 : this.looks + 1;
+    const waits = this.looks > 0 && this.looks <= MOST_LOOKS;
+    for (const event of waits ? this.received.slice(0, first) : this.received.filter(isOurs)) this.show(event);
     this.bar();
+    if (waits) setTimeout(() => this.anew(), 150);
   }
 
   bar() {
-    const { badge, tone } = this.main.dataset;
+    const { badge, tone, title } = this.main.dataset;
     at("badge").textContent = badge;
     at("badge").className = `verdict ${tone}`;
     for (const count of document.querySelectorAll("[data-count]")) {
@@ -101,7 +141,7 @@ class Review {
       count.classList.toggle("none", !number);
     }
     const number = at("index").childElementCount;
-    document.title = document.title.replace(/^(\(\d+\) )?/, number ? `(${number}) ` : "");
+    document.title = `${number ? `(${number}) ` : ""}${badge[0].toUpperCase()}${badge.slice(1)} · ${title} · Spark`;
   }
 
   found(data) {
@@ -133,7 +173,7 @@ class Review {
     this.entry(data);
     const number = at("index").childElementCount;
     at("findings-title").textContent = number === 1 ? "1 finding" : `${number} findings`;
-    if (at("tile-first").textContent === "–") at("tile-first").textContent = data.at;
+    if (at("tile-first").textContent === "–") at("tile-first").textContent = seconds(Number(this.main.dataset.waited) + data.at);
     this.bar();
     say(data.say);
   }
@@ -165,24 +205,33 @@ class Review {
   async end() {
     this.over = true;
     this.source.close();
-    at("link").hidden = true;
     await this.anew();
+    tell("");
     say(`The review is over. ${this.main.querySelector(".outcome").textContent}`);
   }
 
-  async poll() {
-    await this.anew();
-    if (this.main.dataset.over) { at("link").hidden = true; return; }
-    setTimeout(() => this.poll(), LIST_EVERY);
+  // Asks again and again instead of listening, and tries now and then to listen.
+  async poll(times) {
+    for (let turn = 0; turn < times; turn += 1) {
+      await wait(LIST_EVERY);
+      const before = at("index").childElementCount;
+      await this.anew();
+      tell("");
+      const more = at("index").childElementCount - before;
+      if (more > 0) say(`${more} more ${more === 1 ? "finding" : "findings"}.`);
+      if (this.main.dataset.over) { this.end(); return; }
+    }
+    this.polls = Math.min(2 * times, 16);
+    this.follow();
   }
+}
 
-  // Seconds that pass while nothing else moves.
-  tick() {
-    if (this.main.dataset.over) return;
-    const seconds = Math.max(0, Date.now() / 1000 - Number(this.main.dataset.since));
-    at("tile-elapsed").textContent = seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
-    setTimeout(() => this.tick(), calm.matches ? 1000 : 100);
-  }
+// Seconds that pass while nothing else moves.
+function tick() {
+  const { since: began } = main().dataset;
+  if (began && at("tile-elapsed")) at("tile-elapsed").textContent = seconds(since(Number(began)));
+  for (const row of document.querySelectorAll("li[data-since]")) row.textContent = seconds(since(Number(row.dataset.since)));
+  setTimeout(tick, calm.matches ? 1000 : 100);
 }
 
 function walk(step) {
@@ -207,21 +256,19 @@ function press(event) {
 async function keepList() {
   try {
     if (!document.hidden) await renew();
-    at("link").hidden = true;
+    tell("");
   } catch {
-    at("link").textContent = LINK_LOST;
-    at("link").hidden = false;
+    tell(LINK_LOST);
   }
   setTimeout(keepList, LIST_EVERY);
 }
 
-const main = document.querySelector("main");
-if (main.dataset.page === "list") setTimeout(keepList, LIST_EVERY);
-if (main.dataset.page === "review") {
+setClock(main());
+tick();
+if (main().dataset.page === "list") {
+  main().received = main().innerHTML;
+  setTimeout(keepList, LIST_EVERY);
+} else {
   document.addEventListener("keydown", press);
-  if (!main.dataset.over) {
-    const review = new Review(main);
-    review.follow();
-    review.tick();
-  }
+  if (!main().dataset.over) new Review(main()).follow();
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from bot.diff.model import Patch
 from bot.hooks.events import (
     CheckAsked,
     CheckedPull,
@@ -26,6 +27,7 @@ from bot.hooks.events import (
     SuiteAsked,
 )
 from bot.hooks.payload import MalformedDeliveryError, Node, read_object
+from bot.review.render.safe import Redactor
 
 __all__ = ["MalformedDeliveryError", "read_event"]
 
@@ -83,7 +85,8 @@ def _pull(pull: Node) -> PullSeen:
     head_repo = head.part_or_none("repo")
     return PullSeen(
         number=pull.number("number"),
-        title=pull.text("title", most=_TITLE),
+        # It is stored and shown in lists, by those who know nothing of secrets.
+        title=Redactor(Patch(files=())).redact(pull.text("title", most=_TITLE)),
         author=author.login,
         author_is_bot=author.is_bot,
         head_sha=head.sha("sha"),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from bot import log
+from bot.diff.model import Patch
 from bot.engine.model import Ended, Job, JobId, JobState, StopCause
 from bot.engine.ports import Control
 from bot.errors import SparkError
@@ -23,6 +24,7 @@ from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, ReviewPull
 from bot.model.budget import Purse
 from bot.review.model import RepoName
 from bot.review.ports import Stop
+from bot.review.render.safe import Redactor
 from bot.wiring import Shared
 from bot.worker import endings
 from bot.worker.pull_review import PullReview
@@ -109,6 +111,7 @@ class JobRunner:
         found = open_pulls(client, work.place.repo, work.head_sha, stop=stop)
         if not found:
             return Ended(state=JobState.SKIPPED, why="no open pull request has this head")
+        redactor = Redactor(Patch(files=()))
         for pull in (record.pull for record in found):
             order = ReviewPull(
                 place=work.place,
@@ -116,7 +119,7 @@ class JobRunner:
                 head_sha=pull.head_sha,
                 base_ref=pull.base_ref,
                 cause=Cause.ASKED,
-                title=pull.title,
+                title=redactor.redact(pull.title),
                 author=pull.author,
                 draft=pull.draft,
                 effort=work.effort,

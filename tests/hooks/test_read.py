@@ -77,6 +77,13 @@ def test_a_pull_is_read_with_all_that_is_needed(event: Make) -> None:
     assert pull.head_repo == found.place.repo
 
 
+def test_a_title_keeps_no_secret(event: Make) -> None:
+    found = event(
+        "pull_request", "opened", pull_request__title=f"Use ghp_{'a1' * 18} at <b>https://me:hunter2secret@x</b>"
+    )
+    assert found.pull.title == "Use ghp_••• at <b>https://me:•••@x</b>"
+
+
 def test_a_forks_head_and_a_deleted_fork_are_told_apart(event: Make) -> None:
     fork = event("pull_request", "opened", pull_request__head__repo__full_name="stranger/demo")
     assert fork.pull.head_repo == "stranger/demo"

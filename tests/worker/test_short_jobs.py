@@ -43,13 +43,14 @@ def test_a_head_becomes_a_job_for_each_open_pull_also_a_forks(room) -> None:
     fork = room.repo.fork(f"ann/{room.name.partition('/')[2]}")
     head = fork.commit("fix", {"two.py": "x = 1\n"}, "A fix", "ann")
     pull = room.repo.open_pull("A fix", "", head="fix", base="main", author="ann", head_repo=fork, draft=True)
+    pull.title = f"A fix of ghp_{'a1' * 18}"
     line = room.line(ReviewHead(place=room.place(), head_sha=CommitSha(head), effort=Effort.DEEP))
     ended = room.run(line)
     assert (ended.state, ended.why) == (JobState.DONE, f"asked for a review of #{pull.number}")
     (order,) = line.submitted
     assert (order.number, order.head_sha, order.base_ref) == (pull.number, head, "main")
     assert (order.cause, order.effort, order.force) == (Cause.ASKED, Effort.DEEP, True)
-    assert (order.author, order.title, order.draft) == ("ann", "A fix", True)
+    assert (order.author, order.title, order.draft) == ("ann", "A fix of ghp_•••", True)
     # And that order is one that can be done.
     review = room.run(room.line(order, job="fedcba9876543210"))
     assert review.state is JobState.DONE

@@ -28,7 +28,7 @@ from bot.request import ReviewRequest
 from bot.review.config import CONFIG_PATH, RepoConfig, Trigger, read_config
 from bot.review.events import Finished, ReviewEvent
 from bot.review.model import CommitSha, Pull, RepoName, Review
-from bot.review.ports import Opened, Published, ReviewDraft
+from bot.review.ports import Opened, Published, Publisher, ReviewDraft
 from bot.review.render.safe import Redactor
 from bot.review.wanted import unwanted
 from bot.wiring import POSTING_SECONDS, Errand, PullPlace, Shared
@@ -280,6 +280,9 @@ class PullReview:
         publisher = self._shared.pull_publisher(self._place, pull, stop, fields=self._fields)
         published: Published | SparkError
         try:
+            # Who was dead was not told that it was closed.
+            if not pull.is_open and not self._stands(publisher, draft.commit):
+                return endings.skipped("the pull request is closed")
             published = publisher.publish(draft)
         except SparkError as error:
             published = error
@@ -293,6 +296,11 @@ class PullReview:
         at = result.review["timing"]["done"]
         self._control.tell(LiveEvent(kind=LiveKind.FINISHED, data={"at": at, "review": result.review}))
         return endings.reviewed(result, page=self._page, timing=self._moments(result))
+
+    def _stands(self, publisher: Publisher, head: CommitSha) -> bool:
+        """Whether a review of ours is on the pull: then what is missing of it is not left out."""
+        self._patiently(publisher.known, "reading our reviews")
+        return publisher.standing(head) is not None
 
     # -- the end ----------------------------------------------------------------------------------------------
 

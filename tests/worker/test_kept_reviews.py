@@ -93,6 +93,20 @@ def test_a_run_killed_before_it_kept_anything_is_made_again_with_the_same_check_
     assert len(room.reviews()) == 1
 
 
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_kept_review_of_a_pull_that_was_closed_meanwhile_is_not_posted_but_one_that_landed_is_told(
+    room, landed: bool
+) -> None:
+    pull = room.open()
+    line = room.line(room.order(pull))
+    checkpoint = kept(room, pull) if not landed else (room.run(line), line.kept)[1]
+    room.repo.close_pull(pull.number)
+    ended = room.run(room.line(room.order(pull), attempt=2, kept=checkpoint))
+    assert len(room.reviews()) == int(landed)
+    assert ended.state is (JobState.DONE if landed else JobState.SKIPPED)
+    assert room.check().conclusion == ("success" if landed else "skipped")
+
+
 def test_a_kept_review_of_a_head_that_moved_is_not_posted(room) -> None:
     pull = room.open()
     checkpoint = kept(room, pull)

@@ -102,6 +102,9 @@ class History:
         limit: int = 50,
     ) -> list[Job]:
         """Newest first, at most `limit`. `before`: only those created earlier, which is how one turns the page."""
+        if repo is not None and "\0" in repo:
+            # No repository has such a name, and PostgreSQL takes no text with it.
+            return []
         asked = select(*JOB_COLUMNS).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
         if state is not None:
             asked = asked.where(jobs.c.state == state.value)

@@ -101,6 +101,15 @@ def test_jobs_come_newest_first_and_by_page_state_and_repository(database: Datab
     assert [job.number for job in history.jobs(state=JobState.FAILED, repo="o/a")] == [1, 3]
 
 
+def test_whatever_is_asked_for_is_no_error(database: Database) -> None:
+    history, _ = History(database), a_job(database, 1)
+    for odd in ("", "\0", "o/r\0", "'; --", "%", "x" * 5000, "\ufeff"):
+        assert history.jobs(repo=odd) == []
+    for moment, number in ((float("inf"), 1), (-1e308, 0)):
+        assert len(history.jobs(before=moment)) == number
+    history.jobs(before=float("nan"))
+
+
 def test_a_row_that_cannot_be_read_is_left_out_and_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     bad, good = a_job(database, 1), a_job(database, 2)
     with database.write() as connection:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.html.live_page import STATES, JobView
-from bot.html.pieces import inline, static_url, templates
+from bot.html.pieces import inline, sentence, static_url, templates
 from bot.review.render import words
 
 _TONES: Final = {"failed": "fail", "running": "busy", "queued": "busy"}
@@ -88,7 +88,7 @@ def _row(job: JobView, now: float) -> dict[str, Any]:
         "mark": _MARKS.get(verdict or job.state, "–"),
         "badge": verdict or STATES[job.state][0].lower(),
         "tone": verdict or _TONES.get(job.state, "quiet"),
-        "why": inline(job.why) if job.why else "",
+        "why": sentence(job.why) if job.why else "",
         "findings": words.count(job.findings, "finding") if job.state == "done" else "",
         "seconds": words.seconds(max(0.0, now - job.created_at) if job.seconds is None else job.seconds),
         "cost": words.money(job.usd) if job.usd is not None else "",

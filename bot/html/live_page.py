@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from bot.html import live_parts
 from bot.html.live_parts import marked_rows, place
-from bot.html.pieces import inline, static_url, templates
+from bot.html.pieces import inline, sentence, static_url, templates
 from bot.html.snapshot import Snapshot
 from bot.review.model import Severity
 from bot.review.render import words
@@ -137,9 +137,8 @@ def _findings(snapshot: Snapshot) -> list[Mapping[str, Any]]:
     if review is None:
         return list(snapshot.found.values())
     final = {str(each["fingerprint"]): each for each in review["findings"]}
-    told = [
-        {**each, "status": final[name]["status"]} if name in final else each for name, each in snapshot.found.items()
-    ]
+    # What is not in the review any more was merged with another finding, which has its words.
+    told = [{**each, "status": final[name]["status"]} for name, each in snapshot.found.items() if name in final]
     files = {str(file["path"]): str(file["id"]) for file in (snapshot.started or {}).get("files", ())}
     at = review["timing"]["done"]
     untold = [
@@ -221,16 +220,12 @@ def _outcome(job: JobView, snapshot: Snapshot) -> tuple[str, Markup, str]:
     headline = words.count(number, "finding") if number else "No findings" if job.is_over else "No findings yet"
     if job.state == "done" and job.verdict:
         reason = job.why or str((snapshot.review or {}).get("reason", ""))
-        return headline, _sentence(reason), job.verdict
+        return headline, sentence(reason), job.verdict
     why = job.why or STATES[job.state][1]
     if job.state == "running" and snapshot.started is None:
         why = _READING
     tone = {"failed": "fail", "running": "busy", "queued": "busy"}.get(job.state, "quiet")
-    return headline, _sentence(why), tone
-
-
-def _sentence(text: str) -> Markup:
-    return inline(text[:1].upper() + text[1:])
+    return headline, sentence(why), tone
 
 
 def _coverage(review: Mapping[str, Any] | None) -> dict[str, Any] | None:

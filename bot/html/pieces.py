@@ -37,6 +37,11 @@ def inline(text: str) -> Markup:
     return Markup(_markdown().renderInline(" ".join(clean(text).split())))  # noqa: S704 - markdown-it escapes.
 
 
+def sentence(text: str) -> Markup:
+    """As `inline`, with a capital."""
+    return inline(text[:1].upper() + text[1:])
+
+
 def prose(text: str) -> Markup:
     """Markdown of a body, as `inline`."""
     return Markup(_markdown().render(clean(text)))  # noqa: S704 - as above.

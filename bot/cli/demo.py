@@ -135,6 +135,7 @@ class _Show:
         self._console = console
         self._began = 0.0
         self._has_tokens = False
+        self._found: set[float] = set()
 
     def line(self, text: str | Text, style: str = "") -> None:
         """One line. A terminal cuts what does not fit, a pipe has no width."""
@@ -185,7 +186,9 @@ class _Show:
             case LiveKind.PROGRESS if data["output_tokens"] and not self._has_tokens:
                 self._has_tokens = True
                 self._at(at, "first tokens")
-            case LiveKind.FOUND:
+            # One that is told again at the end, with more words, has the moment at which it was found.
+            case LiveKind.FOUND if data["at"] not in self._found:
+                self._found.add(data["at"])
                 self._finding(at, data)
             case LiveKind.FINISHED:
                 self._measured(data["review"])

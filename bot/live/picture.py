@@ -1,20 +1,23 @@
 """A review's events as a live page wants them: JSON values, redacted, bounded, each understandable by itself.
 
 The diff is sent once, when it is read; a finding names the row that it stands under, and carries its own few lines for when
-these were left out. Everything is text as a person should see it and nothing is escaped: who shows it must do that. It
-refuses to decide anything about findings, and to remember them: the page does.
+these were left out. Everything is text as a person should see it and nothing is escaped: who shows it must do that. A finding
+that was merged with another one after it was told is told again at the end. It refuses to decide
+anything about findings.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from bot.diff.model import Anchor, FilePatch, Hunk, Line, Patch, printable
 from bot.live.events import LiveEvent, LiveKind
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
-from bot.review.model import Dropped, Finding, Misplaced
+from bot.review.merge import same
+from bot.review.model import Dropped, Finding, Fingerprint, Misplaced, Review
 from bot.review.render import words
 from bot.review.render.frame import frame, suggestion_diff
 from bot.review.render.json import finding_json, pull_json, review_json, skip_json
@@ -47,6 +50,7 @@ class Picture:
         self._redactor: Redactor | None = None
         self._speed = _Speed()
         self._told_at: float | None = None
+        self._told: dict[Fingerprint, Found] = {}
 
     def of(self, event: ReviewEvent) -> Iterator[LiveEvent]:
         """What the page is told of this; nothing for progress that comes too soon after the last."""
@@ -58,6 +62,7 @@ class Picture:
             case Progress():
                 yield from self._progress(event)
             case Found():
+                self._told[event.finding.fingerprint] = event
                 yield LiveEvent(kind=LiveKind.FOUND, data=self._found(event))
             case Lost():
                 yield LiveEvent(kind=LiveKind.LOST, data={"at": event.at, **self._lost(event.what)})
@@ -66,6 +71,8 @@ class Picture:
             case Finished():
                 if self._patch is not event.review.change.patch:
                     self._patch, self._redactor = event.review.change.patch, None
+                for changed in self._changed(event.review):
+                    yield LiveEvent(kind=LiveKind.FOUND, data=self._found(changed))
                 review = review_json(event.review, self._made())
                 yield LiveEvent(kind=LiveKind.FINISHED, data={"at": event.at, "review": review})
 
@@ -173,6 +180,20 @@ class Picture:
             "diff": diff,
         }
 
+    def _changed(self, review: Review) -> Iterator[Found]:
+        """Findings of which more was said since they were told: by a duplicate that became part of them.
+
+        That may have given them another identity: then the one that they were told under is not in the review.
+        """
+        final = {finding.fingerprint for finding in review.findings}
+        gone = [told for name, told in self._told.items() if name not in final]
+        for finding in review.findings:
+            told = self._told.get(finding.fingerprint) or next(
+                (one for one in gone if same(one.finding, finding)), None
+            )
+            if told is not None and _said(told.finding) != _said(finding):
+                yield replace(told, finding=finding)
+
     def _rows(self, anchor: Anchor) -> dict[str, Any]:
         """Where it stands in the diff: the numbers of its first and its last row."""
         hunk = self._patch.hunk(anchor.hunk)
@@ -247,6 +268,12 @@ class _Speed:
             seen.popleft()
         since, before = seen[0]
         return max(0, tokens - before) / (moment - since) if moment > since else 0.0
+
+
+def _said(finding: Finding) -> tuple[object, ...]:
+    """What a reader reads of it."""
+    words = (finding.severity, finding.category, finding.title, finding.body, finding.suggestion, finding.votes)
+    return finding.fingerprint, *words
 
 
 def _small_print(finding: Finding, shape: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from bot.review.model import (
     Dropped,
     Effort,
     Finding,
+    FindingStatus,
     Fingerprint,
     Misplaced,
     Review,
@@ -292,6 +293,21 @@ def test_the_end_carries_the_review_as_every_output_has_it(picture: Picture, a_r
     assert live.data == {"at": 2, "review": review_json(a_review)}
     # Also where the beginning was not seen.
     assert only(Picture(), Finished(at=2, review=a_review)).data == live.data
+
+
+def test_a_finding_that_was_merged_after_it_was_told_is_told_again_at_the_end(
+    picture: Picture, a_finding: Callable[..., Finding], a_review: Review
+) -> None:
+    same, changed, renamed = (a_finding(fingerprint=Fingerprint(name * 16)) for name in "abc")
+    for at, finding in enumerate((same, changed, renamed)):
+        only(picture, Found(at=at, finding=finding))
+    worse = replace(changed, severity=Severity.CRITICAL, body="And so on.")
+    other = replace(renamed, fingerprint=Fingerprint("d" * 16))
+    status = replace(same, status=FindingStatus.OVER_LIMIT)
+    told = list(picture.of(Finished(at=9, review=replace(a_review, findings=(status, worse, other)))))
+    assert [live.kind for live in told] == [LiveKind.FOUND, LiveKind.FOUND, LiveKind.FINISHED]
+    assert (told[0].data["id"], told[0].data["severity"], told[0].data["at"]) == ("b" * 16, "critical", 1)
+    assert (told[1].data["id"], told[1].data["at"]) == ("d" * 16, 2)
 
 
 def test_a_redactor_that_there_is_already_is_used(change: Change, a_review: Review) -> None:

@@ -11,6 +11,7 @@ It refuses to let SQLAlchemy's errors out where the database is not to be reache
 from __future__ import annotations
 
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -209,6 +210,11 @@ def _mapped() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise _away(error) from error
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise ConfigError(
+                "SPARK_DATABASE_URL names a file that is no SQLite database",
+                remedy="Name another one, or move it away.",
+            ) from error
         raise
 
 

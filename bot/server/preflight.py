@@ -100,7 +100,9 @@ def _app_problems(settings: Settings) -> Iterator[UserError]:
 
 def _database_problems(settings: Settings) -> Iterator[UserError]:
     url = database_url(settings)
-    if url.startswith(_SQLITE):
+    if url in {_SQLITE, f"{_SQLITE}:memory:"}:
+        yield ConfigError("SPARK_DATABASE_URL names no file", remedy="Use sqlite:///PATH.")
+    elif url.startswith(_SQLITE):
         folder = Path(url.removeprefix(_SQLITE)).parent
         if not folder.is_dir():
             yield ConfigError(

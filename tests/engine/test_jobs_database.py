@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, insert, select
@@ -78,6 +79,18 @@ def test_a_savepoint_is_taken_back_with_its_transaction(database: Database) -> N
         write()
     with database.read() as connection:
         assert connection.execute(select(tables.about)).all() == []
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "spark.db"
+    file.write_bytes(b"no database at all" * 500)
+    database = Database(f"sqlite:///{file}")
+    with (
+        pytest.raises(ConfigError, match="SPARK_DATABASE_URL names a file that is no SQLite database"),
+        database.write(),
+    ):
+        pass
+    database.close()
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "nothing", "postgresql://u:secret@h:port/x", "sqlite:/nonsense:secret"])

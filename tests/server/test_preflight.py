@@ -50,6 +50,8 @@ def test_a_key_that_is_none_is_named_and_not_shown():
         ("mysql://u:hidden@h/d", "neither SQLite"),
         ("spark.db", "neither SQLite"),
         ("sqlite:////no/such/x.db", "/no/such"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///", "names no file"),
     ],
 )
 def test_a_database_that_cannot_be_one_is_named_without_its_password(url, word):

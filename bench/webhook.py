@@ -38,6 +38,8 @@ RATE = 100.0
 BURST = 1_000
 CONNECTIONS = 50
 PAGES = 100
+FOLLOWERS = 10
+"""Pages more, which are opened anew whenever their review is over."""
 PULLS = 40
 HEADS = BURST // PULLS
 QUIET = 12
@@ -234,7 +236,7 @@ class Run:
         jobs = [each["job"] for each in self._done[-number:]]
         wait_for(lambda: self._states(jobs) == {"running"}, 10.0, "the slow reviews run")
         over = self._read("SELECT id FROM spark_jobs WHERE state = 'done'")[0][0]
-        self._watcher.ask("start", port=self._server.port, number=PAGES, slow=jobs, over=over, told=told)
+        self._watcher.ask("start", port=self._server.port, number=PAGES + FOLLOWERS, slow=jobs, over=over, told=told)
         time.sleep(2.0)
         ended = threading.Event()
         sampler = threading.Thread(target=self._sample, args=(ended, 10.0 if seconds > 50 else 2.0), daemon=True)

@@ -1,7 +1,7 @@
 """Live pages as a browser holds them open, in a process of their own: one thread, many streams of events.
 
-Each is fetched and then follows its events, as the page's script does. Nine of ten watch a slow review from beginning to
-end; the others always go on to the newest one. A fifth asks for the events as programs do, which tell when they happened:
+Each is fetched and then follows its events, as the page's script does. A hundred watch a slow review from beginning
+to end; some more always go on to the newest one. A fifth asks for the events as programs do, which tell when they happened:
 of these the moment they came is kept.
 """
 
@@ -21,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from webhook_parts import serve_lines
 
+STAY = 100
+"""Pages that watch a slow review; those above that go on to the newest one."""
 _AGAIN = 1.0
-"""Seconds before a page whose review is over is opened again, when there is no newer one."""
+"""Seconds, times one to three: before somebody whose review is over opens the newest one."""
 _MOST_KEPT = 200_000
 
 
@@ -40,7 +42,7 @@ class Page:
     @property
     def stays(self) -> bool:
         """Whether it watches a slow review."""
-        return self.at % 10 != 9
+        return self.at < STAY
 
     @property
     def plain(self) -> bool:
@@ -93,7 +95,7 @@ class Pages:
         selector.register(ids, selectors.EVENT_READ, None)
         due: list[tuple[float, int, str]] = []
         for at in range(number):
-            self._open(selector, port, slow[at % len(slow)] if at % 10 != 9 else self._newest, at)
+            self._open(selector, port, slow[at % len(slow)] if at < STAY else self._newest, at)
         looked = 0.0
         while not self._stop.is_set():
             now = time.monotonic()
@@ -110,11 +112,11 @@ class Pages:
                 if not self._read(page):
                     selector.unregister(page.sock)
                     page.sock.close()
-                    fresh = not page.stays and page.job != self._newest
-                    due.append((now if fresh else now + _AGAIN, page.at, page.job))
+                    # One after the other: ten people do not click in the same millisecond.
+                    due.append((now + _AGAIN * (1 + page.at % 10 / 5), page.at, page.job))
             for again in [each for each in due if each[0] <= now]:
                 due.remove(again)
-                self._open(selector, port, again[2] if again[1] % 10 != 9 else self._newest, again[1])
+                self._open(selector, port, again[2] if again[1] < STAY else self._newest, again[1])
         for key in list(selector.get_map().values()):
             assert isinstance(key.fileobj, socket.socket)
             key.fileobj.close()

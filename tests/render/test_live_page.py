@@ -429,7 +429,7 @@ def test_the_list_has_its_figures_and_a_row_for_each_review() -> None:
     assert "spent $1.50" in shown.text
     assert "running · waiting 3 · 2" in shown.text
     assert "✕ fail Discounts for the cart acme/shop #7 · 2222222 · octocat · just now The gate is at high" in shown.text
-    assert "5 findings 2.5 s $0.0041" in shown.text
+    assert "5 findings2.5 s$0.0041" in shown.text
     assert "○ waiting" in shown.text
     assert "● reviewing 2222222222" in shown.text
     # What is not over has its seconds running; links have ids, so that a new list keeps the focus.

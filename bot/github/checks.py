@@ -146,6 +146,14 @@ class CheckRuns:
             if isinstance(answer, Cut) or not answer.ok:
                 raise error_for(answer, doing=f"closing the check on {self._repo}", needs=NEEDS)
 
+    def strays(self, run: CheckRun, *, head: CommitSha, external_id: str) -> list[CheckRun]:
+        """Other runs of this job on `head` that are not closed: a process that died may have asked for one that GitHub made
+        only after its successor had looked.
+        """
+        with self._turn:
+            listed = self._listed(head, external_id)
+        return [read_run(entry) for entry in listed if entry.get("status") != "completed" and entry["id"] != run.id]
+
     def _whole(
         self,
         run: CheckRun,
@@ -238,6 +246,9 @@ class CheckRuns:
         return None
 
     def _find(self, head: CommitSha, external_id: str) -> CheckRun | None:
+        return max(map(read_run, self._listed(head, external_id)), key=lambda run: run.id, default=None)
+
+    def _listed(self, head: CommitSha, external_id: str) -> list[Mapping[str, Any]]:
         pages = self._client.pages(
             f"/repos/{self._repo}/commits/{head}/check-runs",
             stop=self._stop,
@@ -245,8 +256,7 @@ class CheckRuns:
             params={"check_name": self._name, "filter": "all"},
         )
         listed = [entry for page in pages for entry in entries(page.json(), "check_runs")]
-        ours = [entry for entry in listed if entry.get("external_id") == external_id and self._is_ours(entry)]
-        return max((read_run(entry) for entry in ours), key=lambda run: run.id, default=None)
+        return [entry for entry in listed if entry.get("external_id") == external_id and self._is_ours(entry)]
 
     def _is_ours(self, entry: Mapping[str, Any]) -> bool:
         """Another App may have a check of the same name; where we do not know who we are, the id decides alone."""

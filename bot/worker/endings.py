@@ -113,7 +113,10 @@ def stopped(cause: StopCause, newer: CommitSha | None) -> Closing:
     """The check run of a review that was told to stop."""
     if cause is StopCause.WITHDRAWN:
         return superseded("Withdrawn", "the pull request was closed or became a draft, or the App was removed")
-    name = newer[:7] if newer is not None else "a newer push"
+    if newer is None:
+        # Another base, a head asked for again, or a push that GitHub does not show yet.
+        return superseded("Superseded by a newer review", "a newer review of this pull request is made instead")
+    name = newer[:7]
     return superseded(f"Superseded by {name}", f"{name} is reviewed instead")
 
 

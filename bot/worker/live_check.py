@@ -244,16 +244,25 @@ class LiveCheck:
         assert self._run is not None
         stop = self._closing_stop()
         try:
-            self._checks.close(
-                self._run,
-                conclusion=closing.conclusion,
-                title=closing.title,
-                summary=closing.summary,
-                annotations=tuple(self._told.get(key, each) for key, each in closing.annotations.items()),
-                actions=closing.actions,
-                stop=stop,
-            )
+            self._close(self._run, closing, stop)
+            if self._opening.again:
+                for stray in self._checks.strays(
+                    self._run, head=self._opening.head, external_id=self._opening.external_id
+                ):
+                    # GitHub shows the newest of a name, whichever that is: so it says the same.
+                    self._close(stray, closing, stop)
         except SparkError as error:
             log.warning("check.not_closed", why=str(error), **self._opening.fields)
         else:
             log.info("check.closed", conclusion=str(closing.conclusion), **self._opening.fields)
+
+    def _close(self, run: CheckRun, closing: Closing, stop: Stop) -> None:
+        self._checks.close(
+            run,
+            conclusion=closing.conclusion,
+            title=closing.title,
+            summary=closing.summary,
+            annotations=tuple(self._told.get(key, each) for key, each in closing.annotations.items()),
+            actions=closing.actions,
+            stop=stop,
+        )

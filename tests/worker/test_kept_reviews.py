@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +92,23 @@ def test_a_run_killed_before_it_kept_anything_is_made_again_with_the_same_check_
     assert room.check().conclusion == "success"
     assert len(room.check().annotations) == ended.findings == len(told)
     assert len(room.reviews()) == 1
+
+
+def test_a_check_that_github_made_for_a_dead_run_after_its_successor_had_looked_is_closed_too(room) -> None:
+    pull = room.open()
+    checkpoint = kept(room, pull)
+    line = room.line(room.order(pull), attempt=2, kept=checkpoint)
+    first = room.check()
+
+    def late() -> None:
+        run = copy(first)
+        run.id, run.status, run.annotations = room.github.world.next_id(), "in_progress", []
+        first.suite.runs.append(run)
+
+    line.release = late
+    room.run(line)
+    assert len(room.checks()) > 1
+    assert {(run.status, run.conclusion) for run in room.checks()} == {("completed", "success")}
 
 
 @pytest.mark.parametrize("landed", [False, True])

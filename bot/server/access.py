@@ -32,10 +32,10 @@ MOST_WRONG: Final = 10
 """Wrong tokens in a window, from all addresses together; people and machines are counted apart."""
 WINDOW: Final = 60.0
 """Seconds."""
+UNGUESSABLE: Final = 32
+"""Bytes of a token that nobody finds by trying: for these the guesses of strangers shut out nobody who has it."""
 _MOST_FORM: Final = 8 * 1024
 """Bytes of a form."""
-_PATIENCE: Final = 10.0
-"""Seconds for a form to come in."""
 _SIGNED_IN: Final = b"signed in"
 _CLOSED: Final = (
     "The pages of this server are closed: SPARK_PAGE_TOKEN is not set. Set it in the server's settings, start the server "
@@ -135,7 +135,7 @@ class Access:
             return _line(403, "This sign-in was sent by another site. Open /signin here and sign in there.")
         if self._token is None:
             return self._ask()
-        _read_form()
+        request.max_content_length = _MOST_FORM
         onward = own_path(request.form.get("next", ""))
         told = request.form.get("token", "").strip()
         if not told:
@@ -184,7 +184,7 @@ class Access:
 
 
 class _Guesses:
-    """Compares tokens, and stops doing so after `MOST_WRONG` wrong ones within `WINDOW`."""
+    """Compares tokens; after `MOST_WRONG` wrong ones within `WINDOW` it lets in nobody but who has a long one."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -192,16 +192,17 @@ class _Guesses:
         self._lock = threading.Lock()
 
     def guess(self, told: bytes, token: bytes) -> _Standing:
-        """IN, WRONG, or TOO_MANY: not even looked at."""
+        """IN, WRONG, or TOO_MANY: wrong, or not even looked at."""
         # Under the lock, so that guesses sent at the same time are counted, too.
         with self._lock:
             now = self._clock()
             while self._wrong and now - self._wrong[0] >= WINDOW:
                 self._wrong.popleft()
-            if len(self._wrong) >= MOST_WRONG:
-                return _Standing.TOO_MANY
-            if _is_same(told, token):
+            stopped = len(self._wrong) >= MOST_WRONG
+            if (not stopped or len(token) >= UNGUESSABLE) and _is_same(told, token):
                 return _Standing.IN
+            if stopped:
+                return _Standing.TOO_MANY
             self._wrong.append(now)
             return _Standing.WRONG
 
@@ -246,20 +247,6 @@ def _sign_in_address() -> str:
         asked += f"?{request.query_string.decode('ascii', 'replace')}"
     onward = own_path(asked) if request.method in {"GET", "HEAD"} else "/"
     return "/signin" if onward == "/" else f"/signin?{urlencode({'next': onward})}"
-
-
-def _read_form() -> None:
-    request.max_content_length = _MOST_FORM
-    # gunicorn waits without end for a form that does not come, and a thread with it.
-    sock = request.environ.get("gunicorn.socket")
-    if sock is None:
-        _ = request.form
-        return
-    sock.settimeout(_PATIENCE)
-    try:
-        _ = request.form
-    finally:
-        sock.settimeout(None)
 
 
 def _page(status: int, html: str, headers: dict[str, str] | None = None) -> Response:

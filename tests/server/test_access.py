@@ -211,3 +211,15 @@ def test_a_way_on_is_a_path_whatever_is_told(told):
     path = own_path(told)
     assert path == "/" or (path == told and path[0] == "/" and path[1:2] != "/" and "\\" not in path)
     assert not set(path) & set("\t\n\r\u2028")
+
+
+def test_strangers_who_guess_do_not_shut_out_whoever_has_a_long_token(make):
+    token = "5a" * 24
+    client = make(token, loopback=False)
+    wrong = [client.get("/", headers={"Authorization": f"Bearer {n}"}).status_code for n in range(MOST_WRONG + 2)]
+    assert wrong == [401] * MOST_WRONG + [429] * 2
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text == "numbers"
+    for n in range(MOST_WRONG + 2):
+        client.post("/signin", data={"token": f"wrong {n}"})
+    assert client.post("/signin", data={"token": f"{token}x"}).status_code == 429
+    assert client.post("/signin", data={"token": token}).status_code == 303

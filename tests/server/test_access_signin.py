@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 import urllib.error
 import urllib.parse
@@ -17,7 +16,6 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from bot.server import access as rooms
 from bot.server.access import MOST_WRONG, SESSION_DAYS, WINDOW, Access
 from bot.server.app import create_app
 
@@ -236,20 +234,6 @@ def test_the_page_runs_no_script_and_is_kept_nowhere(client):
 
 def test_a_form_that_is_too_large_is_refused(client):
     assert client.post("/signin", data={"token": "x" * 10_000}).status_code == 413
-
-
-def test_a_form_that_does_not_come_holds_no_thread(client, monkeypatch):
-    monkeypatch.setattr(rooms, "_PATIENCE", 0.05)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ours.makefile("rb", buffering=0) as body:
-        theirs.sendall(b"token=the")
-        answer = client.post(
-            "/signin",
-            environ_overrides={"gunicorn.socket": ours, "wsgi.input": body, "wsgi.input_terminated": False},
-            headers={"Content-Type": "application/x-www-form-urlencoded", "Content-Length": "100"},
-        )
-        assert answer.status_code == 400
-        assert ours.gettimeout() is None
 
 
 class _Quiet(WSGIRequestHandler):

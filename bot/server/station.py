@@ -181,6 +181,11 @@ def _closed_door() -> Blueprint:
         body = f'{{"error": "This server has no GitHub App yet. {_NO_APP_REMEDY}"}}\n'
         return Response(body, 503, headers={"Retry-After": "60"}, mimetype="application/json")
 
+    @routes.get("/")
+    def home() -> Response:
+        # Who may not see the set-up is told so there.
+        return Response(status=303, headers={"Location": "/setup"})
+
     return routes
 
 

@@ -192,7 +192,7 @@ def test_a_server_without_an_app_makes_one_and_goes_on_as_it(serve, outside) -> 
     assert "open /setup" in server.get("/readyz").text
     worker = server.worker
     browser = Browser()
-    browser.get(f"{server.url}/setup")
+    browser.get(f"{server.url}/")
     browser.press(name="Spark of a server", public_url=server.url)
     browser.press()
     browser.press()

@@ -58,6 +58,11 @@ class JobRunner:
 
     def run(self, control: Control) -> Ended:
         """Do one job to its end; see the port."""
+        ended = self._done(control)
+        # It is stored, and shown on pages: an error may quote what somebody else has said.
+        return replace(ended, why=Redactor(Patch(files=())).redact(ended.why))
+
+    def _done(self, control: Control) -> Ended:
         job = control.job
         match job.work:
             case ReviewPull():

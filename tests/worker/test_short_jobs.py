@@ -72,6 +72,16 @@ def test_github_being_down_fails_the_job_in_one_line(room) -> None:
     assert "\n" not in ended.why
 
 
+def test_why_a_job_failed_quotes_no_secret(room) -> None:
+    pull = room.open()
+    said = "See https://me:hunter2secret@host/ for more"
+    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/*pulls*", status=422, times=None, message=said))
+    for work in (room.order(pull), ReviewHead(place=room.place(), head_sha=CommitSha(pull.head_sha))):
+        ended = room.run(room.line(work))
+        assert ended.state is JobState.FAILED
+        assert "https://me:•••@host/" in ended.why
+
+
 @pytest.mark.parametrize(
     ("cause", "state"), [(StopCause.PARKED, JobState.QUEUED), (StopCause.WITHDRAWN, JobState.SUPERSEDED)]
 )

@@ -183,12 +183,13 @@ class _Show:
                 added, removed = (sum(file[name] for file in files) for name in ("added", "removed"))
                 size = f"{words.count(len(files), 'file')}, +{added} -{removed}"
                 self._at(at, f"the diff is read: {size}; {words.count(data['chunks'], 'call')} to the endpoint")
-            case LiveKind.PROGRESS if data["output_tokens"] and not self._has_tokens:
-                self._has_tokens = True
-                self._at(at, "first tokens")
+            case LiveKind.PROGRESS if data["output_tokens"]:
+                self._writes(at)
             # One that is told again at the end, with more words, has the moment at which it was found.
             case LiveKind.FOUND if data["at"] not in self._found:
                 self._found.add(data["at"])
+                if data["source"] == "model":
+                    self._writes(at)
                 self._finding(at, data)
             case LiveKind.FINISHED:
                 self._measured(data["review"])
@@ -236,6 +237,12 @@ class _Show:
         for name, url in found.items():
             self._console.print(f"{name:<12}  {url}", highlight=False, soft_wrap=True, markup=False)
         self.line("Ctrl-C ends it.", "dim")
+
+    def _writes(self, at: float) -> None:
+        """Said once, by whatever shows it first."""
+        if not self._has_tokens:
+            self._has_tokens = True
+            self._at(at, "the model writes")
 
     def _finding(self, at: float, data: Mapping[str, Any]) -> None:
         severity = Severity(data["severity"])

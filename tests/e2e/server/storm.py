@@ -193,5 +193,12 @@ class Storm:
         return strike
 
     def _unsettled(self) -> str:
-        waiting = [f"{hit.project.name} {hit.where()} after {hit.at}" for hit in self.hits if not hit.calm()]
-        return f"{waiting} {self.unfinished()}\n{self._house.server.told[-4000:]}"
+        """Of each pull that is not calm: its checks, and what the server logged about its jobs."""
+        told = []
+        for hit in (hit for hit in self.hits if not hit.calm()):
+            heads = (*hit.pull.former_heads, hit.pull.head_sha)
+            checks = [(head[:7], run.status, run.title) for head in heads for run in hit.project.checks(head)]
+            jobs = rows(self._house.url, "SELECT id FROM spark_jobs WHERE repo = :repo", repo=hit.project.name)
+            about = [line for job in jobs for line in self._house.server.told.splitlines() if job.id in line]
+            told.append("\n".join([f"{hit.project.name} {hit.where()} after {hit.at}: {checks}", *about]))
+        return "\n\n".join([*told, str(self.unfinished())])

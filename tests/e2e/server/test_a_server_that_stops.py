@@ -40,8 +40,9 @@ def test_stopping_in_good_order_finishes_a_review_or_parks_it_and_a_pull_opened_
     parked = house.project()
     house.moods.slow(parked.word, tps=60.0)
     parked_pull = parked.open()
-    streams = world.wait_for(parked.streaming)
+    world.wait_for(parked.streaming)
     assert server.terminate() == 0
+    streams = parked.streams()
     world.wait_for(lambda: all(stream.client_gone for stream in streams))
     assert server.events("job.ended", state="queued")
     spent = sum(world.booked(house.url).values())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import time
 
+from bot.sandbox.github import Fault, Kind
+
 
 def test_ten_kills_at_random_moments_leave_each_pull_with_one_whole_review(new_house, storms):
     house = new_house(latency=0.01)
@@ -12,12 +14,32 @@ def test_ten_kills_at_random_moments_leave_each_pull_with_one_whole_review(new_h
     house.serve(SPARK_REVIEWS="32", SPARK_MAX_USD_PER_DAY="5")
     storm = storms.Storm(house, seed=11)
     worker, master, both = storms.Blow.WORKER, storms.Blow.MASTER, storms.Blow.ALL
-    kinds = (worker, both, worker, both, worker, worker, master, worker, both, worker)
+    kinds = (worker, both, worker, worker, worker, both, worker, master, worker, worker)
     for number, (kind, stage) in enumerate(zip(kinds, itertools.cycle(storms.Stage), strict=False)):
         storm.blow(kind, stage, push=number in {4, 8})
     storm.settle()
     assert storm.problems() == []
     assert len(storm.stages()) >= 4, storm.stages()
+
+
+def test_a_kill_between_two_parts_of_a_review_leaves_each_comment_once(new_house, world):
+    house = new_house()
+    server = house.serve()
+    project = house.project()
+    project.configure("review:\n  max_comments: 300\n")
+    many = "".join(f"def f{number}(a=[]):\n    return a\n\n\n" for number in range(30))
+    project.files = {f"{project.word}/f{number}.py": many for number in range(5)}
+    posts = f"POST /repos/{project.name}/pulls/*/reviews"
+    house.outside.github.faults.add(Fault(match=posts, skip=1, kind=Kind.STALL, seconds=3.0))
+    pull = project.open()
+    world.wait_for(lambda: house.outside.github.faults.struck, why=lambda: server.told[-3000:])
+    assert project.reviews(pull)
+    server.kill_worker()
+    world.wait_for(lambda: project.closed(pull.head_sha), why=lambda: server.told[-3000:])
+    told = world.said(project.threads(pull))
+    assert (len(told), max(told.values())) == (150, 1)
+    bodies = [review.body for review in project.reviews(pull)]
+    assert len(bodies) == len(set(bodies)) > 1
 
 
 def test_of_two_servers_on_one_postgresql_the_living_does_what_the_dead_began(new_house, world, new_postgres_url):

@@ -63,6 +63,40 @@ def test_a_push_during_the_review_closes_its_streams_and_its_check_and_has_the_n
     assert len(project.reviews(pull)) == 1
 
 
+def test_another_base_branch_makes_another_diff_which_is_reviewed_instead(house, world, project):
+    house.moods.slow(project.word)
+    pull = project.open()
+    project.repo.branch("other")
+    world.wait_for(project.streaming)
+    house.moods.better(project.word)
+    project.repo.edit_pull(pull.number, base="other", by="alice")
+    first, second = finish(house, world, project, pull, 2)
+    assert (first.conclusion, first.title) == ("cancelled", "Superseded by a newer review")
+    assert second.conclusion == "success"
+    assert len(project.reviews(pull)) == 1
+
+
+def test_a_forced_push_is_reviewed_and_what_stands_already_is_not_said_again(house, world, project):
+    pull = project.open()
+    finish(house, world, project, pull)
+    project.force_push(pull)
+    finish(house, world, project, pull)
+    assert len(project.threads(pull)) == 5
+    assert max(world.said(project.threads(pull)).values()) == 1
+
+
+def test_re_run_while_the_review_goes_on_starts_no_second_one(house, world, project):
+    house.moods.slow(project.word)
+    pull = project.open()
+    world.wait_for(project.streaming)
+    house.press("rerequest_run", project.repo, project.checks(pull.head_sha)[0])
+    (asked,) = world.wait_for(lambda: [one for one in project.deliveries("check_run", "rerequested") if one.answer])
+    assert (asked.status_code, json.loads(asked.answer)["reason"]) == (200, "This head is under way")
+    house.moods.better(project.word)
+    finish(house, world, project, pull)
+    assert world.problems(project, pull, findings=5) == []
+
+
 def test_the_checks_buttons_ask_for_another_review_and_for_a_deep_one_and_no_finding_is_said_twice(
     house, world, project
 ):

@@ -91,6 +91,8 @@ class Project:
         self.word = self.name.replace("/", "_")
         self.files = {f"{self.word}/one.py": SMELLY, f"{self.word}/two.py": WORSE}
         self._pushed = 0
+        self._streams: list[Logged] = []
+        self._looked = 0
 
     def configure(self, config: str) -> None:
         """`.github/spark.yml` on the main branch."""
@@ -115,6 +117,16 @@ class Project:
         self._pushed += 1
         return str(self._in.push(pull, {f"{self.word}/more{self._pushed}.py": "def add(to=[]):\n    return to\n"}))
 
+    def force_push(self, pull: Any) -> str:
+        """The same change as another commit on the same parent, with a line more in each file; the new head."""
+        git = self.repo.git
+        base = git.resolve("main")
+        tree = git.write_tree(base, {path: f"{content}\n# more\n".encode() for path, content in self.files.items()})
+        author = self.repo.world.person(self.repo.world.user("alice"))
+        sha = git.write_commit(tree=tree, parents=[base], message="Again", author=author)
+        self.repo.push(pull.head_ref, sha, by="alice")
+        return str(sha)
+
     def reviews(self, pull: Any) -> list[Any]:
         """The App's reviews of a pull."""
         return list(self._in.reviews(pull))
@@ -134,7 +146,11 @@ class Project:
 
     def streams(self) -> list[Logged]:
         """What the endpoint was asked about this repository."""
-        return [each for each in self.outside.endpoint.requests if self.word in json.dumps(each.body)]
+        asked = self.outside.endpoint.requests
+        # Prompts are long, and this is asked a hundred times a second.
+        self._streams += [each for each in asked[self._looked :] if self.word in json.dumps(each.body)]
+        self._looked = len(asked)
+        return list(self._streams)
 
     def streaming(self) -> list[Logged]:
         """Those of them whose answer goes on and has begun."""

@@ -81,6 +81,7 @@ class EventWriter:
 
     def _run(self) -> None:
         due = 0.0
+        trouble = ""
         while True:
             self._work.wait()
             if not self._now:
@@ -92,9 +93,14 @@ class EventWriter:
                     due = time.monotonic() + STORE_SECONDS
                     self._store()
             except Exception as error:  # noqa: BLE001 - the outermost loop: everybody's events go through it
-                log.error("events.not-stored", exc=error)
+                # Once for each kind of trouble: it is tried again each second, for as long as it takes.
+                if trouble != type(error).__name__:
+                    log.error("events.not-stored", exc=error)
+                trouble = type(error).__name__
                 self._give_up()
                 self._closing.wait(_AWAY_SECONDS)
+            else:
+                trouble = ""
             with self._memory.lock:
                 if not self._dirty:
                     self._work.clear()

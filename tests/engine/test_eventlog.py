@@ -397,7 +397,7 @@ def test_an_event_that_cannot_be_stored_costs_itself_alone(database: Database, e
 
 
 def test_events_wait_while_the_database_is_away(
-    database: Database, events: EventLog, monkeypatch: pytest.MonkeyPatch
+    database: Database, events: EventLog, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     a_job(database)
     monkeypatch.setattr("bot.engine.eventwriter._AWAY_SECONDS", 0.02)
@@ -415,6 +415,8 @@ def test_events_wait_while_the_database_is_away(
     events.flush(JOB)
     assert len(tries) == 4
     assert words(events.read(JOB)) == ["running", "a"]
+    # Three tries failed, for one reason.
+    assert [record.message for record in caplog.records] == ["events.not-stored"]
 
 
 def test_closing_stores_what_waits_and_ends_every_watch(database: Database) -> None:

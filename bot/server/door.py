@@ -157,11 +157,13 @@ class _Door:
         try:
             answer = self._decide(asked, delivery)
         except Exception as exc:  # noqa: BLE001 - the outermost frame of a delivery: a 500 here would lose it without a word
-            log.error("delivery.failed", exc=exc, delivery=delivery)
+            log.error("delivery.failed", exc=exc, delivery=delivery, status=503)
             reason = "The server could not store this; its log has the reason"
             answer = _not_now(Outcome.FAILED, reason, _FAILED_RETRY)
         if answer.outcome is not None:
             self.seen(answer.event, answer.outcome.value)
+        # What failed was told with its trace already.
+        if answer.outcome not in {None, Outcome.FAILED}:
             note = log.warning if answer.status >= 400 else log.info
             note(
                 f"delivery.{answer.outcome}",

@@ -241,9 +241,10 @@ def test_a_failing_database_is_told_so_that_github_shows_it(station: Any, caplog
     assert answer.headers["Retry-After"] == "30"
     assert b"disk full" not in answer.data
     assert station.seen == [("unknown", "failed")]
-    [failed] = [each for each in caplog.records if each.getMessage() == "delivery.failed" and each.exc_info]
-    assert failed.levelname == "ERROR"
-    assert failed.fields["delivery"] == station.guid
+    (failed,) = caplog.records
+    assert (failed.getMessage(), failed.levelname) == ("delivery.failed", "ERROR")
+    assert failed.exc_info is not None
+    assert failed.fields == {"delivery": station.guid, "status": 503}
 
 
 def test_a_server_that_starts_or_stops_asks_to_come_again(station: Any) -> None:

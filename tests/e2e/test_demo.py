@@ -69,7 +69,7 @@ def test_the_demo_reviews_a_pull_by_its_webhook_and_writes_the_pages(desk, scene
 
 
 def test_a_demo_that_is_kept_has_its_pages_up_until_ctrl_c(desk, scene):
-    running = desk.start("demo", "--keep", *QUICK)
+    running = desk.start("demo", "--keep", "--effort", "instant", *QUICK)
     running.read_until("Ctrl-C ends it.")
     told = dict(re.findall(r"^(\S.*?)  +(http://\S+)", "".join(line for _, line in running.lines), re.MULTILINE))
     for name in ("live page", "all reviews", "pull request", "its check"):

@@ -39,6 +39,12 @@ def notices(settings: Settings) -> tuple[str, ...]:
         read_endpoint(settings.base_url, model=settings.model, api=settings.api, keys=settings.keys)
     except CredentialsError:
         told.append("No API key is set (SPARK_API_KEY): analyzers alone will review.")
+    else:
+        if settings.max_usd_per_day is None:
+            told.append(
+                "SPARK_MAX_USD_PER_DAY is not set: whoever may open a pull request, on a public repository anybody, spends "
+                "without a limit."
+            )
     return tuple(told)
 
 

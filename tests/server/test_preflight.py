@@ -73,8 +73,10 @@ def test_what_is_perhaps_not_meant_is_told_and_stops_nothing():
     assert [
         word for word in ("SPARK_PUBLIK_URL", "No GitHub App", "No API key") if not any(word in each for each in told)
     ] == []
-    whole = read_settings({**HOOK, "SPARK_APP_ID": "7", "SPARK_APP_PRIVATE_KEY": "k", "SPARK_API_KEY": "k"})
-    assert preflight.notices(whole) == ()
+    env = {**HOOK, "SPARK_APP_ID": "7", "SPARK_APP_PRIVATE_KEY": "k", "SPARK_API_KEY": "k"}
+    (money,) = preflight.notices(read_settings(env))
+    assert "SPARK_MAX_USD_PER_DAY" in money
+    assert preflight.notices(read_settings({**env, "SPARK_MAX_USD_PER_DAY": "5"})) == ()
 
 
 def test_all_problems_are_told_at_once():

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain, repeat
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, insert, select, update
@@ -95,14 +96,22 @@ class _Known:
 
 
 class Sweeper:
-    """Of one installation. `start` sweeps at once, for what came while nobody was up, then each `every` seconds."""
+    """Of one installation. `start` sweeps at once, for what came while nobody was up, soon again, then each `every` seconds."""
 
     def __init__(
-        self, database: Database, log: HookLog, *, every: float = 300.0, now: Callable[[], float] = time.time
+        self,
+        database: Database,
+        log: HookLog,
+        *,
+        every: float = 300.0,
+        soon: float = 1.25 * IN_FLIGHT_SECONDS,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """`soon`: seconds from the first sweep to the second."""
         self._database = database
         self._log = log
         self._every = every
+        self._soon = soon
         self._now = now
         self._name = uuid.uuid4().hex
         self._closing = threading.Event()
@@ -145,7 +154,8 @@ class Sweeper:
 
     def _run(self) -> None:
         due = True
-        while True:
+        # What was lost just before the start is too young for the first sweep.
+        for pause in chain([self._soon], repeat(self._every)):
             try:
                 if due:
                     self.sweep_once()
@@ -153,9 +163,9 @@ class Sweeper:
                 log.warning("sweeper.failed", why=str(error))
             except Exception as error:  # noqa: BLE001 - the outermost loop: the next sweep may do better
                 log.error("sweeper.broke", exc=error)
-            if self._closing.wait(self._every):
+            if self._closing.wait(pause):
                 return
-            due = self._is_due()
+            due = pause == self._soon or self._is_due()
 
     def _is_due(self) -> bool:
         """Whether no other process has swept a moment ago."""

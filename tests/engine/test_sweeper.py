@@ -237,7 +237,7 @@ def test_started_it_sweeps_at_once_and_again_after_a_failure(sqlite_url: str, gi
     github.now = time.time()
     github.deliver("lost")
     github.down = True
-    sweeper = Sweeper(database, github, every=0.02)
+    sweeper = Sweeper(database, github, every=0.02, soon=0.02)
     sweeper.start()
     try:
         assert github.looking.wait(10)
@@ -246,6 +246,28 @@ def test_started_it_sweeps_at_once_and_again_after_a_failure(sqlite_url: str, gi
         while github.asked != ["lost"]:
             assert time.monotonic() < deadline
             time.sleep(0.005)
+    finally:
+        sweeper.close()
+        database.close()
+
+
+def test_what_was_lost_just_before_the_start_is_asked_for_soon_after_it(sqlite_url: str, github: GitHub) -> None:
+    database = Database(sqlite_url)
+    with database.write() as connection:
+        tables.metadata.create_all(connection)
+    github.deliver("lost", age=30)
+    sweeper = Sweeper(database, github, every=300.0, soon=0.02, now=lambda: github.now)
+    github.go_on = threading.Event()
+    sweeper.start()
+    try:
+        assert github.looking.wait(10)
+        github.now += 61
+        github.go_on.set()
+        deadline = time.monotonic() + 10
+        while not github.asked:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert (github.asked, len(github.looked)) == (["lost"], 2)
     finally:
         sweeper.close()
         database.close()

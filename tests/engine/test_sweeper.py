@@ -262,7 +262,7 @@ def test_what_was_lost_just_before_the_start_is_asked_for_soon_after_it(sqlite_u
         assert time.monotonic() < deadline
         time.sleep(0.005)
         with database.read() as connection:
-            return f'"swept_at": {NOW}' in (connection.execute(select(tables.about.c.value)).scalar() or "")
+            return f'"swept_at":{NOW}' in (connection.execute(select(tables.about.c.value)).scalar() or "")
 
     sweeper = Sweeper(database, github, every=300.0, soon=0.5, now=lambda: github.now)
     sweeper.start()

@@ -6,6 +6,7 @@ Colour is decoration: what cannot be lexed, or is too long to be worth it, is sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -48,7 +49,7 @@ def colour(lexer: Lexer | None, lines: Sequence[str]) -> list[Markup]:
         return plain
     out: list[list[str]] = [[]]
     for token, text in lexer.get_tokens("\n".join(lines)):
-        name = next((name for kind, name in _CLASSES if token in kind), "")
+        name = _class_of(token)
         for at, piece in enumerate(text.split("\n")):
             if at:
                 out.append([])
@@ -57,3 +58,9 @@ def colour(lexer: Lexer | None, lines: Sequence[str]) -> list[Markup]:
     if len(out) < len(lines):
         return plain
     return [Markup("".join(parts)) for parts in out[: len(lines)]]  # noqa: S704 - each piece was escaped above.
+
+
+@cache
+def _class_of(token: Any) -> str:
+    """There are about a hundred kinds of tokens, and a long diff asks a hundred thousand times."""
+    return next((name for kind, name in _CLASSES if token in kind), "")

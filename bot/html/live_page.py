@@ -207,7 +207,9 @@ def tiles(job: JobView, snapshot: Snapshot) -> list[tuple[str, str, str]]:
     hunks = f"{coverage['reviewed']}/{coverage['hunks']}" if coverage else f"{_chunks_done(snapshot)}"
     if coverage is None and snapshot.started is not None:
         hunks = f"{_chunks_done(snapshot)}/{snapshot.started['chunks']}"
-    return [*known, ("chunks", hunks, "hunks reviewed" if coverage else "parts read")]
+    known.append(("chunks", hunks, "hunks reviewed" if coverage else "parts read"))
+    # What is not known when all is over never will be.
+    return [tile for tile in known if not job.is_over or tile[1] not in {"–", "0"}]
 
 
 def _chunks_done(snapshot: Snapshot) -> int:

@@ -5,12 +5,13 @@ Made of live events, which are redacted text; every text is escaped here, by Jin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from markupsafe import Markup
 
-from bot.html.highlight import colour, lexer_for
+from bot.html.coloured import ColouredHunks
 from bot.html.pieces import inline, prose, templates
 from bot.review.model import FindingStatus, Severity
 from bot.review.render import words
@@ -112,10 +113,9 @@ def file_view(
     file: Mapping[str, Any], by_row: Mapping[str, list[dict[str, Any]]], marks: Mapping[str, str], seen: set[str]
 ) -> dict[str, Any]:
     """What the template of a file needs. `by_row`: cards by the row they stand under; `seen` gets the rows shown."""
-    lexer = lexer_for(str(file["path"]))
     hunks = []
     for hunk in file["hunks"]:
-        code = _coloured(lexer, hunk["rows"])
+        code = _coloured_hunks().of(str(file["path"]), hunk["rows"])
         rows = []
         for (sign, old, new, _), html in zip(hunk["rows"], code, strict=True):
             row = _row_id(hunk["id"], old, new)
@@ -147,13 +147,10 @@ def file_view(
     }
 
 
-def _coloured(lexer: Any, rows: Sequence[Sequence[Any]]) -> list[Markup]:
-    """HTML of each line; both versions are lexed, so that each line is coloured in its own context."""
-    out: dict[int, Markup] = {}
-    for dropped in ("+", "-"):
-        at = [number for number, row in enumerate(rows) if row[0] != dropped]
-        out.update(zip(at, colour(lexer, [str(rows[number][3]) for number in at]), strict=True))
-    return [out[number] for number in range(len(rows))]
+@cache
+def _coloured_hunks() -> ColouredHunks:
+    """One for the process, as the templates are."""
+    return ColouredHunks()
 
 
 def _where(found: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ def row_before(page: Any, card: str) -> str:
 def is_over_with_all_of_it(page: Any) -> None:
     """Verdict, link, cost, coverage; nothing moves any more."""
     page.wait_for_selector("main[data-over=yes]")
-    page.wait_for_function("document.getElementById('say').textContent.includes('The review is over. Fail')")
+    page.wait_for_function("() => document.getElementById('say').textContent.includes('The review is over. Fail')")
     assert page.inner_text("#badge").lower() == "fail"
     assert page.title() == "(3) Fail · Taxes and a list · Spark"
     assert page.inner_text(".outcome") == "Fail 1 critical finding"
@@ -77,7 +77,7 @@ def test_a_review_appears_live_and_goes_on_after_an_outage(
 
     there.tell(Progress(at=0.5, chunks_done=0, chunks=2, output_tokens=100))
     there.tell(Progress(at=0.8, chunks_done=1, chunks=2, output_tokens=400))
-    page.wait_for_function("document.getElementById('tile-chunks').textContent === '1/2'")
+    page.wait_for_function("() => document.getElementById('tile-chunks').textContent === '1/2'")
     assert page.inner_text("#tile-tokens") == "400"
     assert page.inner_text("#tile-rate") == "1,000"
     assert page.eval_on_selector("#bar", "bar => bar.value / bar.max") == 0.5
@@ -143,7 +143,7 @@ def test_more_live_pages_than_places_ask_again_and_again(
     there.tell(story.started)
     there.events.flush(JOB)
     first = tab(f"{there.url}/reviews/{JOB}").page
-    first.wait_for_function("performance.getEntriesByType('resource').length >= 2")
+    first.wait_for_function("() => performance.getEntriesByType('resource').length >= 2")
     there.tell(story.found(0))
     first.wait_for_selector("#f-aaa1")
     second = tab(f"{there.url}/reviews/{JOB}", hurried=True)
@@ -154,7 +154,7 @@ def test_more_live_pages_than_places_ask_again_and_again(
     assert second.page.text_content("#say") == "1 more finding."
     # A place is free again, and is taken: what comes now comes at once.
     first.context.close()
-    second.page.wait_for_function("performance.getEntriesByType('resource').length >= 5")
+    second.page.wait_for_function("() => performance.getEntriesByType('resource').length >= 5")
     there.tell(story.found(2), story.finished())
     there.ends(END)
     second.page.wait_for_selector("main[data-over=yes]")

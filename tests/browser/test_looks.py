@@ -98,7 +98,7 @@ def test_everything_is_reached_by_keys(told: Callable[..., Any], tab: Callable[.
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
     press("Enter")
-    page.wait_for_function("location.hash === '#main'")
+    page.wait_for_function("() => location.hash === '#main'")
     # Findings in the order of the page, round and round.
     for key, card in (("n", "f-aaa1"), ("n", "f-aaa3"), ("n", "f-aaa2"), ("n", "f-aaa1"), ("p", "f-aaa2")):
         press(key)

@@ -62,7 +62,8 @@ def picture(page: Any, path: Path) -> None:
 
 def take(here: Stage, there: Server, browser: Browser, rest: Path | None) -> None:
     """All pictures."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    # Calm, so that no colour of something's coming is in the picture.
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     if rest is not None:
         page.goto(there.url)
         picture(page, rest / "empty.png")
@@ -85,15 +86,14 @@ def take(here: Stage, there: Server, browser: Browser, rest: Path | None) -> Non
     over(page, f"{there.url}/reviews/{jobs['newer']}")
     here.open_pull()
     watched = f"{there.url}/reviews/{job_of(here)}"
-    page.set_viewport_size({"width": 1280, "height": 1440})
+    page.set_viewport_size({"width": 1280, "height": 1380})
     page.goto(watched)
     page.wait_for_function("() => document.querySelectorAll('.card').length >= 3", timeout=60_000)
     listed = browser.new_page(viewport={"width": 1280, "height": 860})
     listed.goto(there.url)
     picture(listed, IMAGES / "reviews.png")
-    # One that stands high enough on the page to be seen, and the colour of its coming gone.
+    # One that stands high enough on the page to be seen.
     page.wait_for_selector("details.file:first-of-type tr.cards .card", timeout=60_000)
-    page.wait_for_timeout(900)
     page.evaluate("scrollTo(0, 0)")
     picture(page, IMAGES / "live-review.png")
     if rest is None:

@@ -1,22 +1,19 @@
 """The pages of the App's set-up as HTML: forms that work without a script, made of plain values.
 
-Every text is escaped by Jinja. The pages ask for nothing outside themselves; `STYLE_POLICY` is the source of their one
-stylesheet for a Content-Security-Policy. Decides nothing: what is shown was decided by `bot.server.setup`.
+Every text is escaped by Jinja. The pages ask for nothing outside themselves. Decides nothing: what is shown was decided by
+`bot.server.setup`.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from bot.html.form_pages import form_style
+from bot.html.pieces import templates
 
 MOST_NAME: Final = 34
 """Characters of an App's name (GitHub docs: registering a GitHub App)."""
@@ -41,31 +38,6 @@ class Asked:
     """Name, level, reason."""
     events: Sequence[tuple[str, str]]
     """Name, reason."""
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("bot.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _style() -> Markup:
-    templates = _templates()
-    # Our own two files, so nothing needs escaping; Jinja would turn the quotes of a stylesheet into entities.
-    return Markup("\n".join(templates.get_template(name).render() for name in ("review.css", "setup.css")))  # noqa: S704
-
-
-@cache
-def style_policy() -> str:
-    """The `style-src` that allows these pages' stylesheet and no other."""
-    digest = hashlib.sha256(_style().encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def start_page(
@@ -159,7 +131,7 @@ def problem_page(*, title: str, problem: str, remedies: Sequence[str] = (), agai
 
 
 def _page(template: str, /, **values: object) -> str:
-    return _templates().get_template(f"{template}.html").render(style=_style(), **values)
+    return templates().get_template(f"{template}.html").render(style=form_style(), **values)
 
 
 def _link(url: str) -> str:

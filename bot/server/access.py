@@ -23,7 +23,7 @@ from flask import Blueprint, Request, Response, request
 from itsdangerous import BadSignature, TimestampSigner
 
 from bot import log
-from bot.html import signin_page
+from bot.html import form_pages, signin_page
 from bot.server.asker import is_browser, is_foreign, is_local, own_path
 
 COOKIE: Final = "spark_session"
@@ -252,7 +252,7 @@ def _sign_in_address() -> str:
 def _page(status: int, html: str, headers: dict[str, str] | None = None) -> Response:
     answer = Response(html, status, headers=headers, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src {signin_page.style_policy()}; form-action 'self'; base-uri 'none'; "
+        f"default-src 'none'; style-src {form_pages.style_policy()}; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     )
     # With no-referrer a browser would say that the form comes from nowhere.

@@ -21,7 +21,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from bot.errors import SparkError, UserError
 from bot.github import manifest as github
-from bot.html import setup_pages
+from bot.html import form_pages, setup_pages
 from bot.html.setup_pages import Asked, Form
 from bot.server.setup_flow import SECONDS, Convert, NotBegun, Saved, SetUp, Unsaved
 from bot.server.setup_wish import Wish, first_form, read_form, read_wish
@@ -279,7 +279,7 @@ def _harden(github_url: str) -> Callable[[Response], Response]:
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"style-src {setup_pages.style_policy()}",
+            f"style-src {form_pages.style_policy()}",
             f"form-action 'self' {parts.scheme}://{parts.netloc}",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -304,14 +304,17 @@ _HURRY = "const later = setTimeout; window.setTimeout = (call, wait) => later(ca
 
 @pytest.fixture
 def tab(browser: Any) -> Iterator[Callable[..., Tab]]:
-    """`tab(url)`: opened, 1280 wide unless told otherwise; `hurried` makes long pauses short. Whatever it complains of fails
+    """`tab(url)`: opened, 1280 wide unless told otherwise; `hurried` makes long pauses short, and its clock is `ahead`
+    by so many seconds. Whatever it complains of fails
     the test.
     """
     opened: list[Tab] = []
     contexts = []
 
-    def open_tab(url: str, *, hurried: bool = False, **options: Any) -> Tab:
+    def open_tab(url: str, *, hurried: bool = False, ahead: int = 0, **options: Any) -> Tab:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        if ahead:
+            contexts[-1].add_init_script(f"const now = Date.now; Date.now = () => now() + {1000 * ahead};")
         if hurried:
             contexts[-1].add_init_script(_HURRY)
         opened.append(Tab(contexts[-1]))

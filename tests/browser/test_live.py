@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from bot.engine.model import Ended, JobState
 from bot.review.events import Progress
 
@@ -132,6 +134,20 @@ def test_a_run_that_begins_anew_begins_the_page_anew(
     page.wait_for_selector("#f-aaa3")
     assert cards(page) == ["f-aaa3"]
     assert page.locator("#index li").count() == 1
+
+
+@pytest.mark.parametrize("ahead", [3_600, -3_600])
+def test_seconds_pass_by_the_clock_of_the_server(site: Callable[..., Any], tab: Callable[..., Any], ahead: int) -> None:
+    there = site()
+    there.job()
+    there.state(JobState.RUNNING)
+    for path, where in ((f"/reviews/{JOB}", "#tile-elapsed"), ("/", f"#job-{JOB} li")):
+        page = tab(f"{there.url}{path}", ahead=ahead).page
+        page.wait_for_function(
+            "where => { const told = document.querySelector(where).textContent;"
+            " return told.endsWith(' s') && parseFloat(told) > 0.2 && parseFloat(told) < 30; }",
+            arg=where,
+        )
 
 
 def test_more_live_pages_than_places_ask_again_and_again(

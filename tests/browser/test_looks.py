@@ -181,6 +181,8 @@ def test_nothing_is_wider_than_a_small_screen(told: Callable[..., Any], tab: Cal
     page.fill("#token", "the-page-token")
     page.keyboard.press("Enter")
     page.wait_for_selector(".jobs")
+    # Its stylesheet, too.
+    page.wait_for_load_state("load")
     assert width() <= 400
     for path in (f"/reviews/{JOB}", f"/reviews/{1:016x}", f"/reviews/{3:016x}", f"/reviews/{7:016x}", "/setup"):
         page.goto(f"{there.url}{path}")

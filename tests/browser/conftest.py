@@ -264,8 +264,11 @@ def site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
         yield make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Not for longer than a module: while Playwright runs, this thread has an event loop, and other folders' tests cannot
+    use what refuses to be called inside one.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="no browser tests: playwright has no wheel here")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:

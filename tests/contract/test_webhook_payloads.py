@@ -22,9 +22,7 @@ def sent() -> Any:
         world = server.world
         repo = world.create_repo("octo/demo")
         permissions = {name: level for name, (level, _) in PERMISSIONS.items()}
-        world.install(
-            world.app(1, new_private_key(), "spark", permissions=permissions, events=tuple(EVENTS)), "octo"
-        )
+        world.install(world.app(1, new_private_key(), "spark", permissions=permissions, events=tuple(EVENTS)), "octo")
         lines = "".join(f"line {at}\n" for at in range(40))
         repo.commit("main", {"a.py": lines})
         repo.branch("work")

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from markupsafe import Markup
 
+from bot.diff.parse import read_patch
 from bot.html.highlight import colour, lexer_for
 from bot.html.report import review_html
-from bot.diff.parse import read_patch
 from bot.review.model import Change, Finding, Review, Usage
 from bot.review.scope import Coverage, Skip, SkipReason
 

@@ -98,6 +98,12 @@ class _Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def delivery_id(asked: Request) -> str | None:
+    """The id that GitHub gave a delivery; None when there is none, or what stands there is none."""
+    given = asked.headers.get("X-GitHub-Delivery", "")
+    return given if _DELIVERY.fullmatch(given) else None
+
+
 def blueprint(
     *,
     intake: Intake,
@@ -152,8 +158,7 @@ class _Door:
     large: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_LARGE_AT_ONCE))
 
     def answer(self, asked: Request) -> Response:
-        given = asked.headers.get("X-GitHub-Delivery", "")
-        delivery = given if _DELIVERY.fullmatch(given) else None
+        delivery = delivery_id(asked)
         try:
             answer = self._decide(asked, delivery)
         except Exception as exc:  # noqa: BLE001 - the outermost frame of a delivery: a 500 here would lose it without a word

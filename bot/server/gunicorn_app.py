@@ -180,6 +180,13 @@ class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         self.error_log.propagate = True
 
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Without its last words after a start that failed: the worker has told the reason, and they would hide it."""
+        told = str(msg)
+        gave_up = told.startswith("Worker (pid:%s) exited with code") and args[-1] in {_HALT_OURS, _HALT_USER}
+        if not gave_up and not told.startswith(("Shutting down: ", "Reason: ")):
+            super().error(msg, *args, **kwargs)
+
     def _set_handler(self, *_: Any, **__: Any) -> None:
         """Nothing: the root logger has the handler."""
 

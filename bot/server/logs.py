@@ -101,7 +101,8 @@ class TextLines(logging.Formatter):
 def set_up(style: Style, *, secrets: Sequence[str] = (), stream: TextIO | None = None) -> None:
     """Send every log event of this process to `stream` (standard error), and what a thread dies of as well.
 
-    Our own events from INFO on, those of libraries from WARNING on. Call it again to change it.
+    Our own events from INFO on, those of libraries from WARNING on; of urllib3 errors alone, because what its tries come to is
+    told by an event of ours. Call it again to change it.
     """
     mask = Mask(secrets)
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -109,6 +110,7 @@ def set_up(style: Style, *, secrets: Sequence[str] = (), stream: TextIO | None =
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     log.LOGGER.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     threading.excepthook = _thread_died

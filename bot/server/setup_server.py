@@ -6,7 +6,9 @@ too), and every host name but this machine's own, so that no page on the web can
 
 from __future__ import annotations
 
+import contextlib
 import hmac
+import io
 import secrets
 import threading
 from collections.abc import Mapping
@@ -55,9 +57,10 @@ class SetUpServer:
         )
         app.register_blueprint(pages)
         try:
-            self._server = make_server(HOST, port, app, threaded=True, request_handler=_Quiet)
+            # werkzeug explains a taken port on standard error, in two lines, and leaves.
+            with contextlib.redirect_stderr(io.StringIO()):
+                self._server = make_server(HOST, port, app, threaded=True, request_handler=_Quiet)
         except (OSError, SystemExit) as error:
-            # werkzeug explains a taken port on standard error and leaves.
             raise UserError(f"Port {port} of {HOST} cannot be used", remedy="Give another --port.") from error
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL,), name="setup-pages", daemon=True

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib
+import json
 import os
 import signal
 import threading
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, request
 
 from bot import log
 from bot.engine.database import DatabaseAwayError
@@ -78,7 +80,7 @@ class Station:
         if works is None:
             return [
                 *always,
-                _closed_door(),
+                _closed_door(self.metrics.seen),
                 setup.blueprint(
                     settings_file=settings_file,
                     settings=settings,
@@ -155,9 +157,11 @@ class Station:
         self.hang_up()
         with self._closing:
             closed, self._closed = self._closed, True
-        if not closed and self.works is not None:
+        if closed:
+            return
+        if self.works is not None:
             self.works.close()
-            log.info("server.stopped")
+        log.info("server.stopped")
 
     def _warm(self) -> None:
         """Go the ways of the first requests, so that they are as quick as all others."""
@@ -173,12 +177,18 @@ def load() -> None:
         importlib.import_module(module)
 
 
-def _closed_door() -> Blueprint:
+def _closed_door(seen: Callable[[str, str], None]) -> Blueprint:
+    """In the door's place while there is no App."""
     routes = Blueprint("closed_door", __name__)
 
     @routes.post("/webhook")
     def webhook() -> Response:
-        body = f'{{"error": "This server has no GitHub App yet. {_NO_APP_REMEDY}"}}\n'
+        delivery = door.delivery_id(request)
+        told = f"This server has no GitHub App yet. {_NO_APP_REMEDY}"
+        # Nobody's signature was looked at, so what the event is called may be invented.
+        seen("unknown", "closed")
+        log.warning("delivery.closed", delivery=delivery, status=503)
+        body = json.dumps({"delivery": delivery, "error": told}) + "\n"
         return Response(body, 503, headers={"Retry-After": "60"}, mimetype="application/json")
 
     @routes.get("/")

@@ -139,11 +139,12 @@ def test_what_a_thread_dies_of_is_an_event(written):
 
 def test_libraries_are_heard_from_warnings_on(written):
     stream = written()
-    logging.getLogger("urllib3.connectionpool").info("chatter")
-    logging.getLogger("urllib3.connectionpool").warning("pool is %s", "full")
+    logging.getLogger("sqlalchemy.pool").info("chatter")
+    logging.getLogger("sqlalchemy.pool").warning("pool is %s", "full")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying, for the third time")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     told = lines(stream)
-    assert [line["event"] for line in told] == ["urllib3.connectionpool", "py.warnings"]
+    assert [line["event"] for line in told] == ["sqlalchemy.pool", "py.warnings"]
     assert told[0]["text"] == "pool is full"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -164,7 +165,7 @@ def test_a_port_that_is_taken_is_the_users_mistake(run: Run) -> None:
     process = run("--port", str(taken), "--no-browser")
     _, told = process.communicate(timeout=20)
     assert process.returncode == 2
-    assert f"Port {taken} of 127.0.0.1 cannot be used. Give another --port" in told
+    assert told == f"spark: Port {taken} of 127.0.0.1 cannot be used. Give another --port.\n"
 
 
 @pytest.mark.parametrize(
@@ -190,6 +191,11 @@ def test_a_server_without_an_app_makes_one_and_goes_on_as_it(serve, outside) -> 
     (server.folder / ".env").write_text("SPARK_WEBHOOK_SECRET=any-long-random-text\n# ours\n")
     server.start()
     assert "open /setup" in server.get("/readyz").text
+    early = server.get("/webhook", method="POST", body=b"{}", X_GitHub_Delivery="00000000-early")
+    assert early.status == 503
+    assert json.loads(early.text)["delivery"] == "00000000-early"
+    assert server.wait_for(lambda: server.events("delivery.closed", delivery="00000000-early"))
+    assert 'spark_deliveries_total{event="other",outcome="closed"} 1.0' in server.get("/metrics").text
     worker = server.worker
     browser = Browser()
     browser.get(f"{server.url}/")

@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
             webbrowser.open(server.url)
         server.wait()
     _tell(f"wrote {file}")
+    _tell("Next: install the App (the last page has the link), add SPARK_API_KEY to the file, and start spark serve.")
     return 0
 
 

@@ -21,6 +21,8 @@ DATABASE_FILE: Final = "spark.db"
 """In the working directory, where no SPARK_DATABASE_URL is set."""
 _SETUP: Final = "Run spark setup: it makes the GitHub App and writes the settings file."
 _SQLITE: Final = "sqlite:///"
+_SHORT: Final = 16
+"""Characters; a shorter secret is found by trying."""
 
 
 def check(settings: Settings) -> None:
@@ -35,6 +37,14 @@ def notices(settings: Settings) -> tuple[str, ...]:
     told = list(settings.notices)
     if not settings.app_id:
         told.append("No GitHub App is set: deliveries are answered 503 until one is made, at /setup or by spark setup.")
+    elif not settings.public_url:
+        told.append(
+            "SPARK_PUBLIC_URL is not set: the links in checks lead to this machine, and nobody else can follow them."
+        )
+    if any(len(secret) < _SHORT for secret in settings.webhook_secrets):
+        told.append(
+            f"SPARK_WEBHOOK_SECRET is shorter than {_SHORT} characters: who sees one delivery can guess it, and send others."
+        )
     try:
         read_endpoint(settings.base_url, model=settings.model, api=settings.api, keys=settings.keys)
     except CredentialsError:

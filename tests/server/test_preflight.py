@@ -70,10 +70,13 @@ def test_a_server_without_any_key_of_an_endpoint_starts_and_one_with_a_wrong_pla
 def test_what_is_perhaps_not_meant_is_told_and_stops_nothing():
     settings = read_settings({**HOOK, "SPARK_PUBLIK_URL": "x"})
     told = preflight.notices(settings)
-    assert [
-        word for word in ("SPARK_PUBLIK_URL", "No GitHub App", "No API key") if not any(word in each for each in told)
-    ] == []
-    env = {**HOOK, "SPARK_APP_ID": "7", "SPARK_APP_PRIVATE_KEY": "k", "SPARK_API_KEY": "k"}
+    words = ("SPARK_PUBLIK_URL", "No GitHub App", "No API key", "SPARK_WEBHOOK_SECRET is shorter")
+    assert [word for word in words if not any(word in each for each in told)] == []
+    assert not any("s3cret" in each for each in told)
+    env = {"SPARK_WEBHOOK_SECRET": "0123456789abcdef", "SPARK_APP_ID": "7", "SPARK_API_KEY": "k"}
+    links, _ = preflight.notices(read_settings(env))
+    assert "SPARK_PUBLIC_URL" in links
+    env["SPARK_PUBLIC_URL"] = "https://spark.example.org"
     (money,) = preflight.notices(read_settings(env))
     assert "SPARK_MAX_USD_PER_DAY" in money
     assert preflight.notices(read_settings({**env, "SPARK_MAX_USD_PER_DAY": "5"})) == ()

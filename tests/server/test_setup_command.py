@@ -128,6 +128,8 @@ def test_the_app_of_the_written_file_is_the_one_that_github_made(run: Run, tmp_p
         assert "The App is there" in browser.html
         assert "/installations/new" in browser.html
         assert process.wait(20) == 0
+        assert process.stdout is not None
+        assert "add SPARK_API_KEY to the file, and start spark serve" in process.stdout.read()
         settings = read_settings({}, dotenv=tmp_path / "ours.env")
         assert settings.github_api_url == github.api_url
         assert settings.app_id is not None

@@ -149,7 +149,9 @@ class Access:
             return _page(429, html, {"Retry-After": str(wait)})
         if standing is _Standing.WRONG:
             log.warning("access.wrong_token", address=request.remote_addr)
-            return _page(401, signin_page.signin_page(onward=onward, problem=_WRONG))
+            return _page(
+                401, signin_page.signin_page(onward=onward, problem="This is not the page token of this server.")
+            )
         log.info("access.signed_in", address=request.remote_addr)
         answer = _go(onward)
         answer.set_cookie(

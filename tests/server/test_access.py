@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, Response, request
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.server.access import MOST_WRONG, WINDOW, Access
 from bot.server.app import create_app
+from bot.server.asker import own_path
 
 TOKEN = "the-token-of-the-pages"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -188,3 +191,30 @@ def test_right_tokens_are_no_guesses(make):
     assert {client.get("/", headers=BEARER).status_code for _ in range(3 * MOST_WRONG)} == {200}
     assert {client.get("/").status_code for _ in range(3 * MOST_WRONG)} == {401}
     assert client.get("/", headers=BEARER).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["//evil.example", "/\\evil.example", "\\/evil", "https://evil.example", "", "evil", "/a\tb", "/\n/evil", "/a\r"],
+)
+def test_a_way_on_leads_nowhere_else(told):
+    assert own_path(told) == "/"
+
+
+@given(st.text(alphabet="/\\:.@?#%a\t\n\r \u2028é", max_size=12))
+def test_a_way_on_is_a_path_whatever_is_told(told):
+    path = own_path(told)
+    assert path == "/" or (path == told and path[0] == "/" and path[1:2] != "/" and "\\" not in path)
+    assert not set(path) & set("\t\n\r\u2028")
+
+
+def test_strangers_who_guess_do_not_shut_out_whoever_has_a_long_token(make):
+    token = "5a" * 24
+    client = make(token, loopback=False)
+    wrong = [client.get("/", headers={"Authorization": f"Bearer {n}"}).status_code for n in range(MOST_WRONG + 2)]
+    assert wrong == [401] * MOST_WRONG + [429] * 2
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {token}"}).text == "numbers"
+    for n in range(MOST_WRONG + 2):
+        client.post("/signin", data={"token": f"wrong {n}"})
+    assert client.post("/signin", data={"token": f"{token}x"}).status_code == 429
+    assert client.post("/signin", data={"token": token}).status_code == 303

@@ -214,6 +214,17 @@ def test_signing_out_is_a_post_and_takes_the_cookie_away(client):
     assert client.get("/").status_code == 401
 
 
+def test_a_page_without_a_referrer_can_sign_out_if_the_session_comes_with_its_form(client):
+    assert client.post("/signout", headers={"Origin": "null"}).status_code == 403
+    client.post("/signin", data={"token": TOKEN})
+    assert client.post("/signout", headers={"Origin": "null", "Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert client.post("/signout", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.get("/").text == "the list"
+    assert client.post("/signout", headers={"Origin": "null"}).headers["Location"] == "/signin"
+    assert client.get("/").status_code == 401
+    assert client.post("/signin", data={"token": TOKEN}, headers={"Origin": "null"}).status_code == 403
+
+
 def test_where_nobody_need_sign_in_the_form_leads_on(make_app):
     client = make_app(None, loopback=True).test_client()
     assert client.get("/signin?next=/reviews/x").headers["Location"] == "/reviews/x"

@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-JOBS ?= auto
+# Two test processes a core: many tests wait, for a server to start or a connection to be given up.
+JOBS ?= $$(($$(getconf _NPROCESSORS_ONLN) * 2))
 
 .PHONY: help demo test check fmt lock bench clean
 help: ## what can be made
@@ -25,7 +26,7 @@ demo: $(READY) ## the whole job on loopback: a pull request is opened, reviewed 
 	$(BIN)/spark demo $(DEMO)
 
 test: $(READY) ## every test
-	$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 check: $(READY) ## lint, types, floors, workflows, Dockerfile
 	sh tests/check.sh

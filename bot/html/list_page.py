@@ -12,7 +12,7 @@ from bot.html.pieces import inline, sentence, static_url, templates
 from bot.review.render import words
 
 _TONES: Final = {"failed": "fail", "running": "busy", "queued": "busy"}
-_MARKS: Final = {"pass": "✓", "fail": "✕", "neutral": "!", "failed": "✕", "running": "●", "queued": "○"}
+_MARKS: Final = {"pass": "✓", "fail": "✕", "neutral": "!", "failed": "⚠", "running": "●", "queued": "○"}
 """Said in signs too, for those who do not see the colours; the word stands beside it."""
 
 

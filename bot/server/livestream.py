@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
@@ -47,7 +48,8 @@ class Stream(Response):
         super().__init__(messages, content_type=_EVENTS)
         # Proxies that keep answers until they are whole are asked not to.
         self.headers["X-Accel-Buffering"] = "no"
-        self.call_on_close(places.release)
+        # Given back once: when the answer is closed, or at the latest when nobody has it any more.
+        self.call_on_close(weakref.finalize(self, places.release))
 
 
 def messages(events: Watched, job_id: str, after: int, shape: Shape, *, beat: float) -> Iterator[str]:

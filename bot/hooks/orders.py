@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.commands.model import Command, CommentRef, NearMiss
 from bot.hooks.events import InstallationId, Place
 from bot.review.model import CommitSha, Effort, RepoName
 
@@ -60,6 +61,21 @@ class AnswerGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerComment:
+    """Do what a comment asks for. Not what its text says now: an edit after the delivery changes nothing."""
+
+    place: Place
+    number: int
+    comment: CommentRef
+    sender: str
+    """Login of whoever wrote it."""
+    command: Command | NearMiss | None
+    """None: no command, but a reply in a thread; whether that is ours, and asks something, is found out by the job."""
+    text: str = ""
+    """Of a reply: at most 4,000 characters. Empty for a command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopPull:
     """The pull was closed or became a draft: what runs or waits for it ends."""
 
@@ -84,6 +100,6 @@ class Nothing:
     reason: str
 
 
-Work = ReviewPull | ReviewHead | AnswerGroup
+Work = ReviewPull | ReviewHead | AnswerGroup | AnswerComment
 """What becomes a job."""
 Order = Work | StopPull | StopInstallation | Nothing

@@ -73,6 +73,8 @@ class FindingStatus(StrEnum):
     DISMISSED = "dismissed"
     BELOW_THRESHOLD = "below-threshold"
     OVER_LIMIT = "over-limit"
+    HELD_BACK = "held-back"
+    """New, low, and on code that was reviewed before: from the third round on such findings are counted, not posted."""
 
 
 class Verdict(StrEnum):
@@ -190,6 +192,8 @@ class Finding:
     """The analyzer's rule id; empty for the model."""
     note: str = ""
     """Why the suggestion was taken out, or the check gave no answer; shown in small print."""
+    excused: bool = False
+    """Dismissed by somebody who may write to the repository: the gate leaves it out."""
     passes: tuple[PassName, ...] = ()
     """The passes that reported it; empty for an analyzer. Votes grow by passes, so one pass cannot vote twice."""
 

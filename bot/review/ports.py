@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bot.diff.model import Anchor
 from bot.review.events import ReviewEvent
+from bot.review.memory import CommentId, Recall, ThreadId
 from bot.review.model import (
     Category,
     Change,
@@ -94,6 +95,14 @@ class CallKind(StrEnum):
     REVIEW = "review"
     CHECK = "check"
     REPAIR = "repair"
+    FOLLOW_UP = "follow-up"
+    """Is a finding of an earlier round mended, now that its code has changed?"""
+    FIX = "fix"
+    """Edits of one file that mend what was reported there, or do what somebody asked for."""
+    REPLY = "reply"
+    """What a person's reply in a thread asks for, and the answer to it."""
+    ANSWER = "answer"
+    """A question or a finding explained, in Markdown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +287,35 @@ class DraftComment:
     fingerprint: Fingerprint
 
 
+class Then(StrEnum):
+    """What is done with a thread after a note of ours in it."""
+
+    NOTHING = "nothing"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadStep:
+    """A note in one of our threads, and what is done with the thread after it."""
+
+    thread: ThreadId
+    root: CommentId
+    """The thread's first comment."""
+    body: str
+    """Markdown with a marker that no other note in this thread has: what is there already is not said twice."""
+    then: Then = Then.NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amend:
+    """The review (or the comment that stands for it) whose text is replaced instead of posting another one."""
+
+    id: int
+    url: str
+    in_conversation: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDraft:
     """One review, ready to post. The publisher splits it so that no POST has more comments than GitHub bears."""
@@ -288,6 +326,10 @@ class ReviewDraft:
     comments: tuple[DraftComment, ...]
     run: str
     """Id of this run; part of the marker, so that a repeat after a lost answer finds what did land."""
+    amend: Amend | None = None
+    """There is nothing new to say: our last review's text is replaced by `body`. `comments` is empty then."""
+    steps: tuple[ThreadStep, ...] = ()
+    """What becomes of threads of earlier rounds; done after the review is posted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,10 +344,22 @@ class Published:
     """The pull's head now, when it is no longer the analysed one; nothing was posted then unless there is a `url`."""
     problem: str = ""
     """Why nothing, or not all, could be posted; empty when all was."""
+    followed: int = 0
+    """Steps of the draft that were done, or had been before."""
+    unfollowed: tuple[str, ...] = ()
+    """Why a step was not done, a sentence for each; never a reason to call the review unposted."""
 
 
 class Publisher(Protocol):
-    """Where a finished review goes."""
+    """Where a finished review goes, and where its memory is."""
+
+    def begin(self) -> None:
+        """Hint that `recall` will be asked for soon. Does not wait, promises nothing."""
+        ...
+
+    def recall(self) -> Recall:
+        """What is on the pull from earlier rounds, without what the repository remembers. Read once, then kept. May wait."""
+        ...
 
     def known(self) -> Mapping[Fingerprint, str]:
         """Findings that already have a thread of ours on this pull, with their URL. May wait for the network."""

@@ -6,11 +6,17 @@ Only the marks at the very end of a body count. Text of others stands before the
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
-from bot.review.model import CommitSha, Fingerprint
+from bot.diff.model import Side
+from bot.review.memory import Dismissal, FindingNote
+from bot.review.model import Category, CommitSha, Fingerprint, Severity, Votes
 
 _FINDING = re.compile(r"<!-- spark:finding v1 ([A-Za-z0-9._:=+/-]{1,200}) -->")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|")
@@ -18,6 +24,18 @@ _RUN = re.compile(r"[A-Za-z0-9._:-]{0,100}")
 _REVIEW = re.compile(
     rf'<!-- spark:review v1 \{{"head": "({_COMMIT.pattern})", "base": "({_COMMIT.pattern})", "run": "({_RUN.pattern})"\}} -->'
 )
+
+_PACKED = re.compile(r"<!-- spark:(note|dismissed|state) v1 ([A-Za-z0-9+/]{2,60000}) -->")
+_ANSWER = re.compile(r"<!-- spark:(answer|step) v1 ([A-Za-z0-9._:-]{1,100}) -->")
+_ROUND = re.compile(r"<!-- spark:round v1 ([1-9][0-9]{0,5})\.([0-9a-f]{1,16})\.([A-Za-z0-9+/]*|!) -->")
+_ALL = (_FINDING, _REVIEW, _PACKED, _ANSWER, _ROUND)
+
+NOTE_LINES: Final = 60
+"""So many lines of an anchor does a note carry."""
+NOTE_SUGGESTION: Final = 6_000
+"""A longer suggestion is not carried: it would be twice in the comment."""
+MOST_SEEN: Final = 7_000
+"""So many changed lines does a round carry (4 characters each)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,178 @@ def read_review_marker(body: str) -> ReviewMarker | None:
     return ReviewMarker(head=CommitSha(head), base=CommitSha(base), run=run)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundMarker:
+    """What the next round must know of this one: which it was, by which rules, and the digests of the lines it has seen."""
+
+    round: int
+    rules: str
+    """At most 16 hex digits."""
+    seen: frozenset[int] | None
+    """24-bit numbers; None when they are more than `MOST_SEEN`, and then the next round reviews everything."""
+
+
+def note_marker(note: FindingNote) -> str:
+    """The mark beside `finding_marker` that carries the finding itself into later rounds."""
+    carried = note.suggestion if note.suggestion is None or len(note.suggestion) <= NOTE_SUGGESTION else None
+    return _pack(
+        "note",
+        {
+            "fingerprint": note.fingerprint,
+            "path": note.path,
+            "side": note.side.value,
+            "severity": note.severity.value,
+            "category": note.category.value,
+            "title": note.title[:200],
+            "source": note.source,
+            "rule": note.rule,
+            "lines": list(note.lines[:NOTE_LINES]),
+            "suggestion": carried,
+            "votes": None if note.votes is None else [note.votes.in_favour, note.votes.of],
+        },
+    )
+
+
+def read_note_marker(body: str) -> FindingNote | None:
+    """The finding that a line comment of ours is about; None when the body carries none that is whole."""
+    found = _unpack("note", body)
+    if found is None:
+        return None
+    try:
+        votes = found["votes"]
+        return FindingNote(
+            fingerprint=Fingerprint(_text(found["fingerprint"])),
+            path=_text(found["path"]),
+            side=Side(found["side"]),
+            severity=Severity(found["severity"]),
+            category=Category(found["category"]),
+            title=_text(found["title"]),
+            source=_text(found["source"]),
+            rule=_text(found["rule"]),
+            lines=tuple(_text(line) for line in found["lines"]),
+            suggestion=None if found["suggestion"] is None else _text(found["suggestion"]),
+            votes=None if votes is None else Votes(in_favour=int(votes[0]), of=int(votes[1])),
+        )
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def dismissal_marker(dismissal: Dismissal) -> str:
+    """The mark of the answer that confirms that a thread's finding was dismissed."""
+    return _pack(
+        "dismissed",
+        {
+            "by": dismissal.by,
+            "reason": dismissal.reason[:500],
+            "how": dismissal.how,
+            "excuses": dismissal.excuses,
+        },
+    )
+
+
+def read_dismissal_marker(body: str) -> Dismissal | None:
+    """The dismissal that an answer of ours confirms."""
+    found = _unpack("dismissed", body)
+    if found is None:
+        return None
+    try:
+        return Dismissal(
+            by=_text(found["by"]),
+            reason=_text(found["reason"]),
+            how=_text(found["how"]),
+            excuses=found["excuses"] is True,
+        )
+    except (KeyError, TypeError):
+        return None
+
+
+def state_marker(state: Mapping[str, object]) -> str:
+    """The mark of a note that changes something for the pull (`{"paused_by": "ada"}`) or for a thread
+    (`{"closed_by": "ada"}`); of several the newest counts.
+    """
+    return _pack("state", state)
+
+
+def read_state_marker(body: str) -> Mapping[str, object] | None:
+    """What `state_marker` wrote."""
+    return _unpack("state", body)
+
+
+def answer_marker(key: str) -> str:
+    """The mark of the answer to a comment, by `CommentRef.key`."""
+    return _mark("answer", key)
+
+
+def step_marker(key: str) -> str:
+    """The mark of a note in a thread that no other note there has, such as `fixed-<head>`."""
+    return _mark("step", key)
+
+
+def read_keys(body: str, kind: str) -> list[str]:
+    """The keys of the marks of `kind` (`answer` or `step`) at the end of `body`."""
+    return [found[2] for line in _ending(body) if (found := _ANSWER.fullmatch(line)) and found[1] == kind]
+
+
+def round_marker(marker: RoundMarker) -> str:
+    """The mark beside a review's."""
+    seen = "!"
+    if marker.seen is not None and len(marker.seen) <= MOST_SEEN:
+        seen = _base64(b"".join(number.to_bytes(3, "big") for number in sorted(marker.seen)))
+    return f"<!-- spark:round v1 {marker.round}.{marker.rules}.{seen} -->"
+
+
+def read_round_marker(body: str) -> RoundMarker | None:
+    """The round of a review's body; None when there is none, more than one, or one that is not whole."""
+    marks = [found for line in _ending(body) if (found := _ROUND.fullmatch(line))]
+    if len(marks) != 1:
+        return None
+    number, rules, packed = marks[0].groups()
+    if packed == "!":
+        return RoundMarker(round=int(number), rules=rules, seen=None)
+    try:
+        data = base64.b64decode(packed, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(data) % 3:
+        return None
+    seen = frozenset(int.from_bytes(data[at : at + 3], "big") for at in range(0, len(data), 3))
+    return RoundMarker(round=int(number), rules=rules, seen=seen)
+
+
+def _mark(kind: str, key: str) -> str:
+    text = f"<!-- spark:{kind} v1 {key} -->"
+    if not _ANSWER.fullmatch(text) or "--" in key:
+        raise ValueError(f"not a key: {key!r}")
+    return text
+
+
+def _base64(data: bytes) -> str:
+    # Three bytes are four characters, so there is never a padding to leave out for a round; a JSON text is filled up.
+    return base64.b64encode(data + b" " * (-len(data) % 3)).decode("ascii")
+
+
+def _pack(kind: str, value: Mapping[str, object]) -> str:
+    # The alphabet has no dash, so nothing in it can end a comment of HTML.
+    return f"<!-- spark:{kind} v1 {_base64(json.dumps(value, separators=(',', ':')).encode('ascii'))} -->"
+
+
+def _unpack(kind: str, body: str) -> dict[str, Any] | None:
+    marks = [found[2] for line in _ending(body) if (found := _PACKED.fullmatch(line)) and found[1] == kind]
+    if len(marks) != 1:
+        return None
+    try:
+        value = json.loads(base64.b64decode(marks[0], validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
 def split_ending(body: str) -> tuple[str, str]:
     """What people read, and the marks at the end with nothing between them but line ends."""
     marks = _ending(body)
@@ -74,7 +264,7 @@ def _ending(body: str) -> list[str]:
     """The lines at the end that are marks of ours and nothing else, from the top."""
     out: list[str] = []
     for line in reversed(body.replace("\r\n", "\n").rstrip().split("\n")):
-        if _FINDING.fullmatch(line) or _REVIEW.fullmatch(line):
+        if any(mark.fullmatch(line) for mark in _ALL):
             out.append(line)
         elif line.strip():
             break

@@ -1,9 +1,6 @@
 """The calls to the model, as text: static rules first, then this review's data between boundary lines.
 
-A boundary has a code of 16 hex digits: a hash over what is between its two lines. A text that wanted to close its boundary
-would have to contain a hash of itself, so nobody can write one; no randomness is needed, and the same text is bounded the
-same way in every call, so that endpoints can cache what calls begin with. Beyond that, no line of data begins like a line
-of ours (see `shown.py`).
+What the boundaries are and why nobody can write one is told in `prompt_data.py`.
 
 Config texts (`review.instructions`, path instructions, guidelines) come from the base branch and are the maintainers' own.
 They say what to look for; the format and the rules about data stand above them, and the text says so.
@@ -11,31 +8,25 @@ They say what to look for; the format and the rules about data stand above them,
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from bot.diff.anchors import tag
 from bot.diff.model import Hunk, Side
 from bot.review.config import RepoConfig, glob_spec
 from bot.review.model import Change, Effort, Finding
 from bot.review.ports import CallKind, Prompt
+from bot.review.prompt_data import CR, Data, cut, make_prompt, numbered, window
 from bot.review.prompt_text import CHECK_SYSTEM, LENSES, REPAIR_SYSTEM, REVIEW_SYSTEM
 from bot.review.scope import Chunk, PassName
-from bot.review.shown import BOUNDARY, tokens, visible, visible_lines
+from bot.review.shown import tokens, visible, visible_lines
 
-CR = "\r"
 TITLE_CAP = 300
 DESCRIPTION_CAP = 4_000
 GUIDELINES_CAP = 12_000
 FAILED_CAP = 4_000
 """Characters of texts that help and are not what is reviewed; longer ones are cut, and say so."""
-FILE_TOKENS = 12_000
-"""A file up to this size is given whole to a check; of a larger one the lines around the finding."""
 HUNK_LINES = 60
 """Lines of the hunk before and behind the finding that a check sees as a diff."""
-REASONING_TOKENS = 2_000
-"""Added to the output limit where the model may reason first: endpoints count that as output."""
 CHECK_TOKENS = 300
 
 _PASSES = {
@@ -64,9 +55,9 @@ def review_prompt(
     KeyError for a pass that `passes` does not give.
     """
     lens = LENSES[pass_name]
-    data = _Data()
-    data.add("title", visible_lines(_cut(change.title, TITLE_CAP)) if change.title else "")
-    data.add("description", visible_lines(_cut(change.description, DESCRIPTION_CAP)) if change.description else "")
+    data = Data()
+    data.add("title", visible_lines(cut(change.title, TITLE_CAP)) if change.title else "")
+    data.add("description", visible_lines(cut(change.description, DESCRIPTION_CAP)) if change.description else "")
     data.add("change", chunk.text)
     parts = [
         _wishes(chunk, config, guidelines or {}),
@@ -76,7 +67,7 @@ def review_prompt(
     ]
     if lens:
         parts.insert(0, lens)
-    return _prompt(
+    return make_prompt(
         CallKind.REVIEW,
         REVIEW_SYSTEM,
         parts,
@@ -87,7 +78,7 @@ def review_prompt(
 
 def check_prompt(change: Change, finding: Finding, *, file_text: str | None, effort: Effort) -> Prompt:
     """Is this finding real? With the whole file where it fits, and the hunk as a diff."""
-    data = _Data()
+    data = Data()
     _add_code(data, change, finding, file_text)
     _add_report(data, finding)
     parts = [
@@ -95,18 +86,18 @@ def check_prompt(change: Change, finding: Finding, *, file_text: str | None, eff
         "Is the defect in the data named `report` real? The lines it stands on are in the data named `lines`. Analysis"
         " first, then the verdict, as one line of JSON.",
     ]
-    return _prompt(CallKind.CHECK, CHECK_SYSTEM, parts, output=CHECK_TOKENS, effort=effort)
+    return make_prompt(CallKind.CHECK, CHECK_SYSTEM, parts, output=CHECK_TOKENS, effort=effort)
 
 
 def repair_prompt(
     change: Change, finding: Finding, *, file_text: str, failed: str, reason: str, effort: Effort
 ) -> Prompt:
     """A suggestion that did not hold (`failed`), why (`reason`): ask for a better one."""
-    data = _Data()
+    data = Data()
     _add_code(data, change, finding, file_text)
     _add_report(data, finding)
-    data.add("failed", visible_lines(_cut(failed, FAILED_CAP)))
-    data.add("reason", visible_lines(_cut(reason, TITLE_CAP)))
+    data.add("failed", visible_lines(cut(failed, FAILED_CAP)))
+    data.add("reason", visible_lines(cut(reason, TITLE_CAP)))
     anchor = finding.anchor
     where = f"lines {anchor.start_line} to {anchor.line}" if anchor.start_line != anchor.line else f"line {anchor.line}"
     parts = [
@@ -115,28 +106,7 @@ def repair_prompt(
         " of the file, or null. One line of JSON.",
     ]
     size = max(tokens("\n".join(anchor.text)), tokens(failed))
-    return _prompt(CallKind.REPAIR, REPAIR_SYSTEM, parts, output=min(4_000, 200 + 2 * size), effort=effort)
-
-
-class _Data:
-    """Named texts, each between boundary lines with a code made from it."""
-
-    def __init__(self) -> None:
-        self._named: list[tuple[str, str]] = []
-
-    def add(self, name: str, text: str) -> None:
-        """`text` is printed as it is: the caller has made its lines harmless. An empty one is left out."""
-        if text:
-            self._named.append((name, text))
-
-    def text(self) -> str:
-        """All of it, wrapped."""
-        return "\n".join(_bounded(name, text) for name, text in self._named)
-
-
-def _bounded(name: str, text: str) -> str:
-    code = hashlib.sha256(f"{name}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"[[{BOUNDARY} {name} {code} begin]]\n{text}\n[[{BOUNDARY} {name} {code} end]]"
+    return make_prompt(CallKind.REPAIR, REPAIR_SYSTEM, parts, output=min(4_000, 200 + 2 * size), effort=effort)
 
 
 def _wishes(chunk: Chunk, config: RepoConfig, guidelines: Mapping[str, str]) -> str:
@@ -150,7 +120,7 @@ def _wishes(chunk: Chunk, config: RepoConfig, guidelines: Mapping[str, str]) -> 
             lines.append(f"For files that match {visible(glob)}:\n{visible_lines(text.strip())}")
     for name, text in guidelines.items():
         if text.strip():
-            lines.append(f"From {visible(name)}:\n{visible_lines(_cut(text.strip(), GUIDELINES_CAP))}")
+            lines.append(f"From {visible(name)}:\n{visible_lines(cut(text.strip(), GUIDELINES_CAP))}")
     wishes = ""
     if lines:
         head = "The maintainers of this repository ask reviewers for this, within the rules and the format above:"
@@ -158,28 +128,24 @@ def _wishes(chunk: Chunk, config: RepoConfig, guidelines: Mapping[str, str]) -> 
     return f"{wishes}Write `title` and `body` in this language: {visible(config.review.language)}."
 
 
-def _add_report(data: _Data, finding: Finding) -> None:
+def _add_report(data: Data, finding: Finding) -> None:
     told = (f"{finding.severity} {finding.category}: {finding.title}", finding.body)
     data.add("report", visible_lines("\n".join(told)))
     if finding.suggestion is not None:
-        data.add("suggestion", visible_lines(_cut(finding.suggestion, FAILED_CAP)))
+        data.add("suggestion", visible_lines(cut(finding.suggestion, FAILED_CAP)))
 
 
-def _add_code(data: _Data, change: Change, finding: Finding, file_text: str | None) -> None:
+def _add_code(data: Data, change: Change, finding: Finding, file_text: str | None) -> None:
     """The file goes first: all checks of one file then begin alike, and its text is paid for once where prompts are cached."""
     anchor = finding.anchor
     if file_text is not None:
         # Removed lines are not in the file; the place where they were is near the hunk's start.
         near = anchor.line if anchor.side is Side.RIGHT else change.patch.hunk(anchor.hunk).new_start
-        data.add("file", _window(file_text, near=near))
+        data.add("file", window(file_text, near=near))
     side = "old file" if anchor.side is Side.LEFT else "file"
     data.add("hunk", _around(change.patch.hunk(anchor.hunk), finding))
-    stood = (_numbered(number, line) for number, line in enumerate(anchor.text, start=anchor.start_line))
+    stood = (numbered(number, line) for number, line in enumerate(anchor.text, start=anchor.start_line))
     data.add("lines", "\n".join((f"{visible(anchor.path)}, {side}", *stood)))
-
-
-def _numbered(number: int, line: str) -> str:
-    return f"{number}| {visible(line.removesuffix(CR))}"
 
 
 def _around(hunk: Hunk, finding: Finding) -> str:
@@ -193,55 +159,3 @@ def _around(hunk: Hunk, finding: Finding) -> str:
     start = max(0, inside[0] - HUNK_LINES)
     lines = hunk.lines[start : inside[-1] + HUNK_LINES + 1]
     return "\n".join(visible(f"{line.kind}{tag(line)}|{line.text.removesuffix(CR)}") for line in lines)
-
-
-def _window(text: str, *, near: int) -> str:
-    """Numbered lines: all of them where they fit, else as many around line `near` as do."""
-    lines = text.removesuffix("\n").split("\n")
-    shown: deque[str] = deque()
-    start = end = min(max(0, near - 1), len(lines) - 1)
-    used = 0
-    # Above and below in turn, so that the finding stays in the middle until one end is reached.
-    for index in _outwards(near - 1, len(lines)):
-        line = _numbered(index + 1, lines[index])
-        used += tokens(line)
-        if used > FILE_TOKENS and shown:
-            break
-        if index < start:
-            shown.appendleft(line)
-        else:
-            shown.append(line)
-        start, end = min(start, index), max(end, index)
-    if start:
-        shown.appendleft(f"({start} lines above are not shown)")
-    if end < len(lines) - 1:
-        shown.append(f"({len(lines) - end - 1} lines below are not shown)")
-    return "\n".join(shown)
-
-
-def _outwards(middle: int, count: int) -> Iterator[int]:
-    """Every index below `count`, from the middle outwards, so that what came so far is always one range."""
-    middle = min(max(0, middle), count - 1)
-    yield middle
-    for distance in range(1, count):
-        if middle - distance >= 0:
-            yield middle - distance
-        if middle + distance < count:
-            yield middle + distance
-
-
-def _cut(text: str, cap: int) -> str:
-    return text if len(text) <= cap else f"{text[:cap]}\n(the rest is not shown)"
-
-
-def _prompt(kind: CallKind, system: str, parts: list[str], *, output: int, effort: Effort) -> Prompt:
-    user = "\n\n".join(part for part in parts if part)
-    reason = effort is not Effort.INSTANT
-    return Prompt(
-        kind=kind,
-        system=system,
-        user=user,
-        max_output_tokens=output + (REASONING_TOKENS if reason else 0),
-        reason=reason,
-        tokens=tokens(system) + tokens(user),
-    )

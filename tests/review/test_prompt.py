@@ -18,7 +18,8 @@ from bot.review.decode import Decoder, read_check, read_repair
 from bot.review.model import Change, Effort, Finding
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import CallKind
-from bot.review.prompt import REASONING_TOKENS, check_prompt, passes, repair_prompt, review_prompt
+from bot.review.prompt import check_prompt, passes, repair_prompt, review_prompt
+from bot.review.prompt_data import REASONING_TOKENS
 from bot.review.prompt_text import CHECK_SYSTEM, LENSES, REPAIR_SYSTEM, REVIEW_SYSTEM
 from bot.review.scope import Chunk, PassName
 from bot.review.shown import tokens, visible, visible_lines

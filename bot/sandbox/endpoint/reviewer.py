@@ -2,16 +2,20 @@
 
 It reads the tagged lines that the prompt shows, finds the mistakes of `smells.py` in added ones and answers the same
 prompt with the same text, always. A check call is answered by looking again, more strictly than the first time: a line
-in a comment, in a string or in a test refutes the finding. What kind of call it is, is read from the JSON asked for.
+in a comment, in a string or in a test refutes the finding. Later calls about a pull are answered by rules as well: a look
+back, edits, a reply, a question. What kind of call it is, is read from the form of the answer that it asks for.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from bot.sandbox.endpoint.answers import Answer, EndpointRequest, Script
+from bot.sandbox.endpoint.conversation import answer, reply
+from bot.sandbox.endpoint.fixes import fix
+from bot.sandbox.endpoint.follow_up import follow_up
 from bot.sandbox.endpoint.second_look import check, repair
 from bot.sandbox.endpoint.shown import Shown, read_shown
 from bot.sandbox.endpoint.smells import SMELLS
@@ -26,30 +30,30 @@ class Asked(StrEnum):
     REVIEW = "review"
     CHECK = "check"
     REPAIR = "repair"
+    FOLLOW_UP = "follow-up"
+    FIX = "fix"
+    REPLY = "reply"
+    ANSWER = "answer"
 
 
 def reviewer() -> Script:
-    """Reviews, checks and repairs by rules."""
+    """Reviews, checks, repairs, looks back, edits and talks by rules."""
 
     def script(request: EndpointRequest) -> Answer:
-        match asked(request.system or request.user):
-            case Asked.CHECK:
-                return Answer(text=check(request.user))
-            case Asked.REPAIR:
-                return Answer(text=repair(request.user))
-            case Asked.REVIEW:
-                return Answer(text=_review(request.user))
+        return Answer(text=_SAYS[asked(request.system or request.user)](request.user))
 
     return script
 
 
 def asked(instructions: str) -> Asked:
-    """Which answer the instructions describe: findings have `"at"`, a check has `"verdict"`, a repair neither."""
-    if '"at"' in instructions or '"end"' in instructions:
-        return Asked.REVIEW
-    if '"verdict"' in instructions:
-        return Asked.CHECK
-    return Asked.REPAIR if '"suggestion"' in instructions else Asked.REVIEW
+    """Which answer the instructions describe, by its keys; Markdown has none, and what says nothing is a review.
+
+    Edits go `"from"` a tag, a reply `"asks"`, a look back says `"fixed"`, findings have `"at"`, a check a `"verdict"`.
+    """
+    for key, kind in _KEYS:
+        if key in instructions:
+            return kind
+    return Asked.REVIEW
 
 
 def _review(prompt: str) -> str:
@@ -92,3 +96,25 @@ def _finding(run: Sequence[Shown]) -> dict[str, object] | None:
         "title": smell.title,
         "suggestion": spot.suggestion,
     }
+
+
+_KEYS = (
+    ('"from"', Asked.FIX),
+    ('"asks"', Asked.REPLY),
+    ('"fixed"', Asked.FOLLOW_UP),
+    ('"at"', Asked.REVIEW),
+    ('"end"', Asked.REVIEW),
+    ('"verdict"', Asked.CHECK),
+    ('"suggestion"', Asked.REPAIR),
+    ("Answer in Markdown", Asked.ANSWER),
+)
+"""What stands in the instructions, the first that fits counts."""
+_SAYS: Mapping[Asked, Callable[[str], str]] = {
+    Asked.REVIEW: _review,
+    Asked.CHECK: check,
+    Asked.REPAIR: repair,
+    Asked.FOLLOW_UP: follow_up,
+    Asked.FIX: fix,
+    Asked.REPLY: reply,
+    Asked.ANSWER: answer,
+}

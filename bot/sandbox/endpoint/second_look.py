@@ -23,7 +23,7 @@ _GUARD_REACH = 5
 def check(prompt: str) -> str:
     """The answer to a check call: `real`, `refuted` or `unsure`, with a sentence."""
     data = read_data(prompt)
-    smell = _smell(data)
+    smell = reported(data)
     path, lines = _place(data)
     if smell is None or not lines:
         return _verdict("unsure", "This finding is none that the rules know.")
@@ -33,9 +33,9 @@ def check(prompt: str) -> str:
     if _TEST_PATH.search(path):
         return _verdict("refuted", "The line is in a test, where this does no harm.")
     whole = numbered(data.get("file", ""))
-    if not smell.pattern.search(_bare(code, path, keep_strings=smell.in_strings)) or _in_docstring(path, lines, whole):
+    if not smell.pattern.search(bare(code, path, keep_strings=smell.in_strings)) or in_docstring(path, lines, whole):
         return _verdict("refuted", "The line only speaks of it, in a comment or a string.")
-    if _guarded(code, lines, whole):
+    if guarded(code, lines, whole):
         return _verdict("refuted", "The lines above leave before the division when there is nothing to divide by.")
     return _verdict("real", "The code does what the report says, and nothing near it makes up for that.")
 
@@ -43,7 +43,7 @@ def check(prompt: str) -> str:
 def repair(prompt: str) -> str:
     """The answer to a repair call: what the rules would write in place of the lines, unless that is what failed."""
     data = read_data(prompt)
-    smell = _smell(data)
+    smell = reported(data)
     _, lines = _place(data)
     failed = "\n".join(line.removeprefix("| ") for line in data.get("failed", "").split("\n"))
     spot = smell.look("\n".join(lines.values())) if smell is not None and lines else None
@@ -55,7 +55,8 @@ def _verdict(verdict: str, analysis: str) -> str:
     return json.dumps({"analysis": analysis, "verdict": verdict}) + "\n"
 
 
-def _smell(data: dict[str, str]) -> Smell | None:
+def reported(data: dict[str, str]) -> Smell | None:
+    """The mistake that the data named `report` is about; None for one that is none of ours."""
     report = data.get("report", "")
     return next((smell for smell in SMELLS if smell.title in report), None)
 
@@ -66,7 +67,7 @@ def _place(data: dict[str, str]) -> tuple[str, dict[int, str]]:
     return head.rpartition(", ")[0], numbered(rest)
 
 
-def _in_docstring(path: str, lines: dict[int, str], whole: dict[int, str]) -> bool:
+def in_docstring(path: str, lines: dict[int, str], whole: dict[int, str]) -> bool:
     """Whether the lines of a Python file that is shown from its first line on stand inside of triple quotes."""
     if not path.endswith((".py", ".pyi")) or 1 not in whole:
         return False
@@ -74,7 +75,8 @@ def _in_docstring(path: str, lines: dict[int, str], whole: dict[int, str]) -> bo
     return above.count('"""') % 2 == 1 or above.count("'''") % 2 == 1
 
 
-def _guarded(code: str, lines: dict[int, str], whole: dict[int, str]) -> bool:
+def guarded(code: str, lines: dict[int, str], whole: dict[int, str]) -> bool:
+    """Whether `code`, which stands on `lines` of the file `whole`, divides by a length that is tested right above."""
     divisor = _DIVISOR.search(code)
     if divisor is None:
         return False
@@ -83,7 +85,7 @@ def _guarded(code: str, lines: dict[int, str], whole: dict[int, str]) -> bool:
     return any(test.search(whole.get(number, lines.get(number, ""))) for number in near)
 
 
-def _bare(code: str, path: str, *, keep_strings: bool) -> str:
+def bare(code: str, path: str, *, keep_strings: bool) -> str:
     """`code` without its comments and, unless `keep_strings`, without what its strings say."""
     marks = ("#",) if path.endswith(_HASH_COMMENTS) else ("//", "/*", "*")
     return "\n".join(

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 _TAGGED = re.compile(r"^([ +-])([RL]\d+#[0-9A-Za-z]{2,8})\|(.*)$")
-_FILE = re.compile(r'^FILE ("(?:[^"\\]|\\.)*") \(')
+_FILE = re.compile(r'^FILE ("(?:[^"\\]|\\.)*")(?: \(|$)')
 _DATA = re.compile(
     r"^\[\[spark-data (\S+) (\S+) begin\]\]\n(.*?)\n\[\[spark-data \1 \2 end\]\]$", re.MULTILINE | re.DOTALL
 )
@@ -50,6 +50,16 @@ def read_shown(prompt: str) -> list[Shown]:
 def read_data(prompt: str) -> dict[str, str]:
     """The named data of `prompt`, by name."""
     return {name: text for name, _code, text in _DATA.findall(prompt)}
+
+
+def outside_of_data(prompt: str) -> str:
+    """What the prompt itself says, without its data."""
+    return _DATA.sub("", prompt)
+
+
+def plain(text: str) -> str:
+    """Prose as it was written: without the `| ` that each of its lines is shown behind."""
+    return "\n".join(line.removeprefix("| ") for line in text.split("\n"))
 
 
 def numbered(text: str) -> dict[int, str]:

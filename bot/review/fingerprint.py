@@ -40,13 +40,14 @@ def fingerprint(anchor: Anchor, category: Category, *, rule: str = "", file: Fil
 
     `file` is the file of the patch that `anchor` lies in; without it, equal text at two places has one identity.
     """
-    text = tuple(_normal(line) for line in anchor.text)
+    text = tuple(normal(line) for line in anchor.text)
     earlier = 0 if file is None else _earlier(anchor, text, file)
     parts = ("1", anchor.path, anchor.side.value, f"rule {rule}" if rule else family(category), *text, str(earlier))
     return Fingerprint(hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16])
 
 
-def _normal(line: str) -> str:
+def normal(line: str) -> str:
+    """A line with each run of white space as one space, and none at its ends."""
     return " ".join(line.split())
 
 
@@ -64,6 +65,6 @@ def _earlier(anchor: Anchor, text: tuple[str, ...], file: FilePatch) -> int:
             if line.number >= anchor.start_line:
                 break
             # The cheap test first: a hunk can have 40,000 lines.
-            if word in line.text and text == tuple(_normal(other.text) for other in lines[index : index + len(text)]):
+            if word in line.text and text == tuple(normal(other.text) for other in lines[index : index + len(text)]):
                 count += 1
     return count

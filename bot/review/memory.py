@@ -36,6 +36,10 @@ class FindingNote:
     suggestion: str | None = None
     """As it was proven then; None when there was none, or it was too long to carry."""
     votes: Votes | None = None
+    text: str = ""
+    """The anchored lines as they were, shortened (`recall.NOTE_TEXT`); for the call that looks whether they were mended."""
+    twins: int = 0
+    """At how many places of the file's diff these very lines stood, itself counted; 0 where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,8 @@ class Dismissal:
     """`ignored`, `resolved by hand`, `thumbs down` or `talked over`."""
     excuses: bool
     """Whether the gate leaves it out as well: only when the person may write to the repository."""
+    held_open: bool = False
+    """GitHub refused to resolve the thread, so it holds although the thread is open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

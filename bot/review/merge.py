@@ -106,6 +106,14 @@ def likeness(one: Finding, other: Finding) -> float:
     return max(titles, _jaccard(_words(f"{one.title} {one.body}"), _words(f"{other.title} {other.body}")))
 
 
+def alike(one: str, other: str) -> float:
+    """Share of common words of two short texts, 0 to 1; 0 where either has no word and they are not the same."""
+    if " ".join(one.lower().split()) == " ".join(other.lower().split()):
+        return 1.0
+    here, there = _words(one), _words(other)
+    return _jaccard(here, there) if here and there else 0.0
+
+
 def _words(text: str) -> frozenset[str]:
     """Words without their endings, so that `queries` and `query` meet."""
     found = (word.lower() for word in _WORD.findall(text))

@@ -34,6 +34,8 @@ NOTE_LINES: Final = 60
 """So many lines of an anchor does a note carry."""
 NOTE_SUGGESTION: Final = 6_000
 """A longer suggestion is not carried: it would be twice in the comment."""
+_NOTE_ROOM: Final = 16_000
+"""Characters of a note's mark from which on it carries neither suggestion nor text: a letter may take twelve in JSON."""
 MOST_SEEN: Final = 7_000
 """So many changed lines does a round carry (4 characters each)."""
 
@@ -93,22 +95,23 @@ class RoundMarker:
 def note_marker(note: FindingNote) -> str:
     """The mark beside `finding_marker` that carries the finding itself into later rounds."""
     carried = note.suggestion if note.suggestion is None or len(note.suggestion) <= NOTE_SUGGESTION else None
-    return _pack(
-        "note",
-        {
-            "fingerprint": note.fingerprint,
-            "path": note.path,
-            "side": note.side.value,
-            "severity": note.severity.value,
-            "category": note.category.value,
-            "title": note.title[:200],
-            "source": note.source,
-            "rule": note.rule,
-            "lines": list(note.lines[:NOTE_LINES]),
-            "suggestion": carried,
-            "votes": None if note.votes is None else [note.votes.in_favour, note.votes.of],
-        },
-    )
+    value: dict[str, object] = {
+        "fingerprint": note.fingerprint,
+        "path": note.path,
+        "side": note.side.value,
+        "severity": note.severity.value,
+        "category": note.category.value,
+        "title": note.title[:200],
+        "source": note.source,
+        "rule": note.rule,
+        "lines": list(note.lines[:NOTE_LINES]),
+        "suggestion": carried,
+        "votes": None if note.votes is None else [note.votes.in_favour, note.votes.of],
+        "text": note.text,
+        "twins": note.twins,
+    }
+    mark = _pack("note", value)
+    return mark if len(mark) <= _NOTE_ROOM else _pack("note", {**value, "suggestion": None, "text": ""})
 
 
 def read_note_marker(body: str) -> FindingNote | None:
@@ -130,6 +133,8 @@ def read_note_marker(body: str) -> FindingNote | None:
             lines=tuple(_text(line) for line in found["lines"]),
             suggestion=None if found["suggestion"] is None else _text(found["suggestion"]),
             votes=None if votes is None else Votes(in_favour=int(votes[0]), of=int(votes[1])),
+            text=_text(found.get("text", "")),
+            twins=int(found.get("twins", 0)),
         )
     except (KeyError, TypeError, ValueError, IndexError):
         return None
@@ -144,6 +149,7 @@ def dismissal_marker(dismissal: Dismissal) -> str:
             "reason": dismissal.reason[:500],
             "how": dismissal.how,
             "excuses": dismissal.excuses,
+            "held_open": dismissal.held_open,
         },
     )
 
@@ -159,6 +165,7 @@ def read_dismissal_marker(body: str) -> Dismissal | None:
             reason=_text(found["reason"]),
             how=_text(found["how"]),
             excuses=found["excuses"] is True,
+            held_open=found.get("held_open") is True,
         )
     except (KeyError, TypeError):
         return None
@@ -192,11 +199,14 @@ def read_keys(body: str, kind: str) -> list[str]:
 
 
 def round_marker(marker: RoundMarker) -> str:
-    """The mark beside a review's."""
+    """The mark beside a review's. ValueError for one that could not be read again."""
     seen = "!"
     if marker.seen is not None and len(marker.seen) <= MOST_SEEN:
         seen = _base64(b"".join(number.to_bytes(3, "big") for number in sorted(marker.seen)))
-    return f"<!-- spark:round v1 {marker.round}.{marker.rules}.{seen} -->"
+    text = f"<!-- spark:round v1 {marker.round}.{marker.rules}.{seen} -->"
+    if not _ROUND.fullmatch(text):
+        raise ValueError(f"not a round: {marker.round}.{marker.rules}")
+    return text
 
 
 def read_round_marker(body: str) -> RoundMarker | None:

@@ -24,6 +24,8 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
+    or_,
     select,
     update,
 )
@@ -39,31 +41,41 @@ from bot.hooks.events import DeliveryId
 MOST_LOST: Final = 5
 """Processes that may die under a job before it is taken to be what kills them."""
 
+TALK_PER_INSTALLATION: Final = 4
+"""Answers to comments of one installation at once, in all processes."""
+
+_MOST: Final = {0: "most", 1: "most_talk"}
+
 jobs = tables.jobs
 executors = tables.executors
 
 
-def _oldest() -> Select[tuple[str, int]]:
+def _oldest(*talks: int) -> Select[tuple[str, int, int]]:
+    """Of reviews (0), of answers to comments (1), or of both, and then the answers first."""
     running = and_(jobs.c.state == JobState.RUNNING.value, jobs.c.released == 0)
-    most = bindparam("most", type_=Integer)
-    full = select(jobs.c.installation).where(running).group_by(jobs.c.installation).having(func.count() >= most)
+
+    def with_room(talk: int) -> ColumnElement[bool]:
+        most = bindparam(_MOST[talk], type_=Integer)
+        taken = select(jobs.c.installation).where(running, jobs.c.talk == talk).group_by(jobs.c.installation)
+        return and_(jobs.c.talk == talk, jobs.c.installation.not_in(taken.having(func.count() >= most)))
+
     return (
-        select(jobs.c.id, jobs.c.installation)
+        select(jobs.c.id, jobs.c.installation, jobs.c.talk)
         .where(
             jobs.c.state == JobState.QUEUED.value,
             jobs.c.lane.not_in(select(jobs.c.lane).where(running)),
-            jobs.c.installation.not_in(full),
+            or_(*map(with_room, talks)),
         )
-        .order_by(jobs.c.created_at, jobs.c.id)
+        .order_by(jobs.c.talk.desc(), jobs.c.created_at, jobs.c.id)
         .limit(1)
     )
 
 
-def _in_turn(oldest: Select[tuple[str, int]]) -> Select[Any]:
+def _in_turn(oldest: Select[tuple[str, int, int]]) -> Select[Any]:
     """PostgreSQL: two processes may both see room for one more. Those of an installation take turns, and look again."""
     found = oldest.subquery()
-    turn = func.pg_advisory_xact_lock(42, cast(found.c.installation % 2**31, Integer))
-    return select(found.c.id, found.c.installation, turn)
+    turn = func.pg_advisory_xact_lock(found.c.talk + 42, cast(found.c.installation % 2**31, Integer))
+    return select(found.c.id, found.c.installation, found.c.talk, turn)
 
 
 def _claiming(*room: ColumnElement[bool]) -> ReturningUpdate[Any]:
@@ -87,13 +99,15 @@ def _room() -> ColumnElement[bool]:
         others.c.state == JobState.RUNNING.value,
         others.c.released == 0,
         others.c.installation == bindparam("place", type_=BigInteger),
+        others.c.talk == bindparam("kind", type_=Integer),
     )
     return in_use.scalar_subquery() < bindparam("most", type_=Integer)
 
 
 # Built once: on the way from a delivery to its job's first step.
-_OLDEST: Final = _oldest()
-_OLDEST_IN_TURN: Final = _in_turn(_OLDEST)
+_OLDEST: Final = {(0,): _oldest(0), (1,): _oldest(1), (0, 1): _oldest(0, 1)}
+_OLDEST_IN_TURN: Final = {talks: _in_turn(statement) for talks, statement in _OLDEST.items()}
+_TALK_WAITS: Final = select(literal(1)).where(jobs.c.state == JobState.QUEUED.value, jobs.c.talk == 1).limit(1)
 _CLAIM: Final = _claiming()
 _CLAIM_WITH_ROOM: Final = _claiming(_room())
 
@@ -134,22 +148,40 @@ class TakenOver:
     failed: tuple[Orphan, ...]
 
 
+def talk_waits(connection: Connection) -> bool:
+    """Whether a comment waits to be answered."""
+    return connection.execute(_TALK_WAITS).first() is not None
+
+
 def claim(
-    connection: Connection, owner: ExecutorId, *, per_installation: int, now: float
+    connection: Connection,
+    owner: ExecutorId,
+    *,
+    per_installation: int,
+    now: float,
+    talk_per_installation: int = TALK_PER_INSTALLATION,
+    reviews: bool = True,
+    talk: bool = True,
 ) -> tuple[AnyRow | None, bool]:
-    """The oldest job that can run, made ours. (None, True): somebody was faster, try again; (None, False): there is none.
+    """The oldest job that can run, made ours: answers to comments first, then everything else (`reviews`), as far as this
+    process has slots for them. (None, True): somebody was faster, try again; (None, False): there is none.
 
     IntegrityError: another process began a job of the same lane at this moment; the index holds where looking cannot.
     """
     alone = connection.dialect.name != "postgresql"
-    candidate = connection.execute(_OLDEST if alone else _OLDEST_IN_TURN, {"most": per_installation}).first()
+    statements = _OLDEST if alone else _OLDEST_IN_TURN
+    most = (per_installation, talk_per_installation)
+    talks = (*([0] if reviews else []), *([1] if talk else []))
+    if not talks:
+        return None, False
+    candidate = connection.execute(statements[talks], {_MOST[each]: most[each] for each in talks}).first()
     if candidate is None:
         return None, False
     facts = {"job_id": candidate.id, "who": owner, "began": now}
     if alone:
         row = connection.execute(_CLAIM, facts).first()
     else:
-        facts |= {"place": candidate.installation, "most": per_installation}
+        facts |= {"place": candidate.installation, "kind": candidate.talk, "most": most[candidate.talk]}
         row = connection.execute(_CLAIM_WITH_ROOM, facts).first()
     return row, row is None
 

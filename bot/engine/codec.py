@@ -1,4 +1,4 @@
-"""What the engine stores, as JSON text and back: work, how a run ended, what a job has kept.
+"""What the engine stores, as JSON text and back: work, how a run ended, what a job has kept, what a repository remembers.
 
 Written as plain ASCII, so that any database takes it. Strict on reading: a missing or unknown key, or a value of another
 type, raises `StoredDataError`, which names the value; nothing is guessed. It refuses to know tables.
@@ -16,13 +16,16 @@ from pydantic import TypeAdapter, ValidationError
 from bot.diff.model import printable
 from bot.engine.model import Checkpoint, Ended
 from bot.errors import SparkError
-from bot.hooks.orders import AnswerGroup, ReviewHead, ReviewPull, Work
+from bot.hooks.orders import AnswerComment, AnswerGroup, ReviewHead, ReviewPull, Work
+from bot.review.memory import Remembered
 
 T = TypeVar("T")
 
 _REVIEW_PULL: Final = TypeAdapter(ReviewPull)
 _REVIEW_HEAD: Final = TypeAdapter(ReviewHead)
 _ANSWER_GROUP: Final = TypeAdapter(AnswerGroup)
+_ANSWER_COMMENT: Final = TypeAdapter(AnswerComment)
+_REMEMBERED: Final = TypeAdapter(Remembered)
 _ENDED: Final = TypeAdapter(Ended)
 _CHECKPOINT: Final = TypeAdapter(Checkpoint)
 _OBJECT: Final = TypeAdapter(dict[str, Any])
@@ -31,11 +34,13 @@ _WORKS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "review_pull": _REVIEW_PULL,
     "review_head": _REVIEW_HEAD,
     "answer_group": _ANSWER_GROUP,
+    "answer_comment": _ANSWER_COMMENT,
 }
 _KINDS: Final[Mapping[type[Work], str]] = {
     ReviewPull: "review_pull",
     ReviewHead: "review_head",
     AnswerGroup: "answer_group",
+    AnswerComment: "answer_comment",
 }
 
 
@@ -66,6 +71,16 @@ def dump_ended(ended: Ended) -> str:
 def load_ended(text: str) -> Ended:
     """What `dump_ended` wrote. Raises StoredDataError."""
     return _read(_ENDED, text, "end of a job")
+
+
+def dump_remembered(remembered: Remembered) -> str:
+    """All fields by their names."""
+    return dump_object(asdict(remembered))
+
+
+def load_remembered(text: str) -> Remembered:
+    """What `dump_remembered` wrote. Raises StoredDataError."""
+    return _read(_REMEMBERED, text, "dismissed finding")
 
 
 def dump_checkpoint(checkpoint: Checkpoint) -> str:

@@ -48,6 +48,8 @@ class Dispatcher:
         owner: ExecutorId,
         slots: int,
         per_installation: int,
+        talk_slots: int,
+        talk_per_installation: int,
     ) -> None:
         self.database = database
         self.events = events
@@ -58,6 +60,8 @@ class Dispatcher:
         self._owner = owner
         self._slots = slots
         self._per_installation = per_installation
+        self._talk_slots = talk_slots
+        self._talk_per_installation = talk_per_installation
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._paused = False
@@ -97,6 +101,16 @@ class Dispatcher:
             log.info("job.submitted", job=job, parent=parent.id, delivery=parent.delivery)
             self.wake()
 
+    def withdraw(self, by: Job, number: int, why: str) -> int:
+        """End the reviews that run or wait for a pull, because a command of somebody's asks for it."""
+        now = time.time()
+        told = self.database.batch(lambda c: intake.stop_pull(c, by.repo, number, why, now=now)).result()
+        self.pass_on(told, StopCause.WITHDRAWN)
+        stopped = len(told.ended) + len(told.stopped)
+        if stopped:
+            log.info("job.withdrawn", jobs=stopped, why=why, job=by.id, delivery=by.delivery)
+        return stopped
+
     def pass_on(self, told: Told, cause: StopCause) -> None:
         """What a transaction did to other jobs, to their pages and runs."""
         for job in told.ended:
@@ -131,12 +145,23 @@ class Dispatcher:
     def _begin_one(self) -> bool:
         """Whether it is worth trying once more at once."""
         with self._claiming:
-            if self._paused or self.runs.slots >= self._slots:
+            if self._paused:
+                return False
+            reviews, talk = self._room()
+            if not reviews and not talk:
                 return False
             now = time.time()
             try:
                 with self.database.write() as connection:
-                    row, again = claims.claim(connection, self._owner, per_installation=self._per_installation, now=now)
+                    row, again = claims.claim(
+                        connection,
+                        self._owner,
+                        per_installation=self._per_installation,
+                        talk_per_installation=self._talk_per_installation,
+                        reviews=reviews,
+                        talk=talk,
+                        now=now,
+                    )
             except IntegrityError:
                 return True
             if row is None:
@@ -156,6 +181,16 @@ class Dispatcher:
             self.runs.remove(running)
             raise
         return True
+
+    def _room(self) -> tuple[bool, bool]:
+        """Whether there are slots for reviews, and for answers to comments."""
+        reviews = self.runs.slots(talk=False) < self._slots
+        talk = self.runs.slots(talk=True) < self._talk_slots
+        if talk and not reviews:
+            # Looked for beside those who write: in a burst that is asked for each delivery.
+            with self.database.read() as connection:
+                talk = claims.talk_waits(connection)
+        return reviews, talk
 
     def _refuse(self, run: Run, row: AnyRow, error: StoredDataError) -> None:
         log.error("job.unreadable", job=run.job, delivery=row.delivery, why=str(error))

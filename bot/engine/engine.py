@@ -22,6 +22,7 @@ from bot import log
 from bot.engine import claims, intake
 from bot.engine.claims import TakenOver
 from bot.engine.database import Database, DatabaseAwayError
+from bot.engine.dismissals import Dismissals, RepoMemory
 from bot.engine.dispatcher import Dispatcher
 from bot.engine.drafts import Drafts
 from bot.engine.eventlog import EventLog
@@ -63,9 +64,13 @@ class EngineOptions:
 
     database_url: str
     reviews: int = 8
-    """Runs at once in this process."""
+    """Runs at once in this process, without the answers to comments."""
     per_installation: int = 4
     """Runs at once of one installation, in all processes."""
+    answers: int = 8
+    """Comments that are answered at once in this process, beside the runs: a full house does not keep people waiting."""
+    answers_per_installation: int = claims.TALK_PER_INSTALLATION
+    """Of one installation, in all processes."""
     queue: int = 1000
     """Jobs that may wait, in all processes; a few more when several processes take some at the same moment."""
     keep_days: int = 30
@@ -102,6 +107,8 @@ class Engine:
             owner=self._owner,
             slots=options.reviews,
             per_installation=options.per_installation,
+            talk_slots=options.answers,
+            talk_per_installation=options.answers_per_installation,
         )
         self._janitor = Janitor(
             database=self.database,
@@ -117,6 +124,7 @@ class Engine:
         self._file_lock: FileLock | None = None
         self._ready = False
         self._drafts = Drafts(self.database)
+        self._dismissals = Dismissals(self.database)
         self._pruning = Rounds("engine-prune", _HOUR, self.prune)
 
     def start(self) -> None:
@@ -176,7 +184,7 @@ class Engine:
         return self._write(lambda connection: intake.note(connection, delivery, answer))
 
     def stop_pull(self, repo: RepoName, number: int, why: str) -> int:
-        """End what waits and runs for a pull. Gives the number of jobs. Raises DatabaseAwayError."""
+        """End the reviews that wait and run for a pull. Gives the number of jobs. Raises DatabaseAwayError."""
         now = time.time()
         return self._stop(lambda connection: intake.stop_pull(connection, repo, number, why, now=now), why)
 
@@ -194,6 +202,10 @@ class Engine:
     def learn(self, repo: RepoName, *, reviews_drafts: bool) -> None:
         """What a review read in the repository's configuration. Raises DatabaseAwayError."""
         self._drafts.learn(repo, wanted=reviews_drafts)
+
+    def memory(self, repo: RepoName) -> RepoMemory:
+        """What was dismissed in a repository, for good: the port `bot.commands.ports.Memory`."""
+        return self._dismissals.of(repo)
 
     def prune(self) -> None:
         """Forget what is older than `keep_days`, in our tables and in DBOS's. Called each hour, and at the start."""

@@ -46,7 +46,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Of the last `days` days. Medians are seconds from the delivery, over the newest reviews; None where there is none."""
+    """Of the last `days` days; answers to comments count in the money alone. Medians are seconds from the delivery, over the
+    newest reviews; None where there is none.
+    """
 
     days: int
     counts: Mapping[JobState, int]
@@ -74,6 +76,7 @@ def job_of(row: Row[Any]) -> Job:
         findings=ended.findings if ended else 0,
         usd=ended.usd if ended else None,
         url=ended.url if ended else "",
+        outcome=ended.outcome if ended else "",
     )
 
 
@@ -133,13 +136,14 @@ class History:
     def figures(self, days: int = 7, *, now: float | None = None) -> Figures:
         """For the head of a list. Three short reads, none of them of the whole history."""
         since = (time.time() if now is None else now) - days * 86_400
-        counted = select(jobs.c.state, func.count()).where(jobs.c.created_at >= since).group_by(jobs.c.state)
+        reviews = and_(jobs.c.created_at >= since, jobs.c.talk == 0)
+        counted = select(jobs.c.state, func.count()).where(reviews).group_by(jobs.c.state)
         spent = select(func.coalesce(func.sum(spending.c.usd), 0.0)).where(
             spending.c.day >= day_of(since), spending.c.id.contains("/", autoescape=True)
         )
         done = (
             select(jobs.c.ended)
-            .where(jobs.c.state == JobState.DONE.value, jobs.c.created_at >= since)
+            .where(jobs.c.state == JobState.DONE.value, reviews)
             .order_by(jobs.c.created_at.desc())
             .limit(_SAMPLE)
         )

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from bot.engine import tables
-from bot.engine.codec import dump_ended, dump_work
+from bot.engine.codec import StoredDataError, dump_ended, dump_work, load_work
 from bot.engine.model import (
     Acceptance,
     AlreadyKnown,
@@ -47,9 +47,10 @@ from bot.engine.model import (
     JobState,
     StopCause,
     Taken,
+    is_talk,
 )
 from bot.hooks.events import DeliveryId, InstallationId
-from bot.hooks.orders import ReviewHead, ReviewPull, Work
+from bot.hooks.orders import AnswerComment, ReviewHead, ReviewPull, Work
 from bot.review.model import RepoName
 
 RETRY_AFTER: Final = 30
@@ -87,8 +88,8 @@ def _stopping(which: ColumnElement[bool]) -> ReturningUpdate[tuple[str, str, str
     )
 
 
-def _same(counts: ColumnElement[bool]) -> Select[tuple[str, str]]:
-    asked = select(jobs.c.id, jobs.c.state).where(jobs.c.sameness == bindparam("same", type_=Text), counts)
+def _same(counts: ColumnElement[bool]) -> Select[tuple[str, str, str]]:
+    asked = select(jobs.c.id, jobs.c.state, jobs.c.work).where(jobs.c.sameness == bindparam("same", type_=Text), counts)
     return asked.order_by(jobs.c.created_at.desc()).limit(1)
 
 
@@ -115,6 +116,8 @@ _NEWER_IN_LANE: Final = (
 )
 _SAME_UNDER_WAY: Final = _same(and_(_under_way(), jobs.c.stop.is_(None)))
 _SAME: Final = _same(or_(and_(_under_way(), jobs.c.stop.is_(None)), jobs.c.state == JobState.DONE.value))
+# A comment is answered once for ever: also one that was not to be answered stays so.
+_SAME_UNLESS_FAILED: Final = _same(jobs.c.state != JobState.FAILED.value)
 _WAITING: Final = select(func.count()).select_from(
     select(literal(1)).where(jobs.c.state == JobState.QUEUED.value).limit(bindparam("most", type_=Integer)).subquery()
 )
@@ -138,14 +141,21 @@ class Told:
 
 
 def lane_of(work: Work) -> str:
-    """What runs one after another: a pull, or a head."""
+    """What runs one after another: the reviews of a pull, the answers to its comments, or what is about a head."""
     repo = work.place.repo
+    if isinstance(work, AnswerComment):
+        return f"{repo}#{work.number} talk"
     return f"{repo}#{work.number}" if isinstance(work, ReviewPull) else f"{repo}@{work.head_sha}"
 
 
 def sameness_of(work: Work) -> str:
     """A hash of what the work would do: equal ones would do the same."""
-    facts = [type(work).__name__, lane_of(work), work.head_sha]
+    facts: list[str | int]
+    if isinstance(work, AnswerComment):
+        # By the number of the repository, whose name may change.
+        facts = [type(work).__name__, work.place.repo_id, work.comment.key]
+    else:
+        facts = [type(work).__name__, lane_of(work), work.head_sha]
     if isinstance(work, ReviewPull):
         facts.append(work.base_ref)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
@@ -154,7 +164,8 @@ def sameness_of(work: Work) -> str:
 def accept(connection: Connection, delivery: Delivery, work: Work, *, queue: int) -> tuple[Acceptance, Told]:
     """Store the delivery and its job, unless it is known. Raises FullError when `queue` jobs wait already."""
     earlier = _delivery(connection, delivery.id, lane=lane_of(work))
-    if earlier is not None and (known := _known_delivery(connection, earlier)) is not None:
+    newest_wins = not is_talk(work)
+    if earlier is not None and (known := _known_delivery(connection, earlier, newest_wins=newest_wins)) is not None:
         return known, Told()
     if (known := _known_work(connection, work)) is not None:
         _remember(connection, delivery, known.job, known.why, again=earlier is not None)
@@ -187,8 +198,8 @@ def note(connection: Connection, delivery: Delivery, answer: str) -> AlreadyKnow
 
 
 def stop_pull(connection: Connection, repo: RepoName, number: int, why: str, *, now: float) -> Told:
-    """What waits or runs for a pull ends."""
-    which = and_(jobs.c.repo == repo, jobs.c.number == number)
+    """The reviews that wait or run for a pull end. Its comments are answered all the same."""
+    which = and_(jobs.c.repo == repo, jobs.c.number == number, jobs.c.talk == 0)
     return _stop(connection, _stopping(which), StopCause.WITHDRAWN, why, now)
 
 
@@ -213,12 +224,14 @@ def _delivery(connection: Connection, delivery: DeliveryId, *, lane: str | None 
     return None if row.id is None else row
 
 
-def _known_delivery(connection: Connection, earlier: AnyRow) -> AlreadyKnown | None:
-    """None when the delivery's job has failed, and nothing newer was ordered for its lane since."""
+def _known_delivery(connection: Connection, earlier: AnyRow, *, newest_wins: bool) -> AlreadyKnown | None:
+    """None when the delivery's job has failed, and nothing newer took its place in the lane since."""
     if earlier.state is None:
         return AlreadyKnown(job=None, state=None, why="This delivery is known and needed no review")
     if earlier.state != JobState.FAILED.value:
         return AlreadyKnown(job=earlier.job, state=JobState(earlier.state), why="This delivery is known")
+    if not newest_wins:
+        return None
     row = connection.execute(_NEWER_IN_LANE, {"in_lane": earlier.lane, "since": earlier.created_at}).first()
     return None if row is None else AlreadyKnown(job=row.id, state=JobState(row.state), why=_NEWER)
 
@@ -226,13 +239,27 @@ def _known_delivery(connection: Connection, earlier: AnyRow) -> AlreadyKnown | N
 def _known_work(connection: Connection, work: Work) -> AlreadyKnown | None:
     """A job that does the same, or has done it. One that was skipped, stopped or has failed does not count."""
     again = isinstance(work, ReviewHead) or (isinstance(work, ReviewPull) and work.force)
-    row = connection.execute(_SAME_UNDER_WAY if again else _SAME, {"same": sameness_of(work)}).first()
-    if row is None:
+    which = _SAME_UNLESS_FAILED if is_talk(work) else _SAME_UNDER_WAY if again else _SAME
+    row = connection.execute(which, {"same": sameness_of(work)}).first()
+    if row is None or (isinstance(work, ReviewPull) and work.force and not _does_as_much(row.work, work)):
         return None
     state = JobState(row.state)
-    return AlreadyKnown(
-        job=row.id, state=state, why="This head was reviewed" if state.is_over else "This head is under way"
-    )
+    if is_talk(work):
+        why = "This comment was taken before" if state.is_over else "This comment is being answered"
+    else:
+        why = "This head was reviewed" if state.is_over else "This head is under way"
+    return AlreadyKnown(job=row.id, state=state, why=why)
+
+
+def _does_as_much(stored: str, asked: ReviewPull) -> bool:
+    """Whether a review that is under way gives what somebody asks for: one that began by itself may leave out what was
+    reviewed in an earlier round.
+    """
+    try:
+        other = load_work(stored)
+    except StoredDataError:
+        return False
+    return isinstance(other, ReviewPull) and other.force and other.effort == asked.effort
 
 
 def _add(
@@ -259,6 +286,7 @@ def _add(
             "work": dump_work(work),
             "state": JobState.QUEUED.value,
             "attempt": 0,
+            "talk": int(is_talk(work)),
             "created_at": created_at,
         },
     )

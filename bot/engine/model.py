@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, NewType
 
 from bot.hooks.events import DeliveryId, InstallationId
-from bot.hooks.orders import Work
+from bot.hooks.orders import AnswerComment, Work
 from bot.review.model import RepoName
 
 JobId = NewType("JobId", str)
@@ -73,7 +73,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyKnown:
-    """The delivery, or its head of this pull, has a job already that has not failed."""
+    """The delivery, its head of this pull, or its comment has a job already that has not failed."""
 
     job: JobId | None
     """None for a delivery that needed no job."""
@@ -89,6 +89,11 @@ class QueueFull:
 
 
 Acceptance = Taken | AlreadyKnown | QueueFull
+
+
+def is_talk(work: Work) -> bool:
+    """Whether this answers a comment."""
+    return isinstance(work, AnswerComment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +118,9 @@ class Job:
     findings: int = 0
     usd: float | None = None
     url: str = ""
-    """Of the review on GitHub."""
+    """Of the review on GitHub, or of the answer."""
+    outcome: str = ""
+    """What came of a comment's command; see `Ended.outcome`."""
 
     @property
     def repo(self) -> RepoName:
@@ -124,6 +131,11 @@ class Job:
     def installation(self) -> InstallationId:
         """As whom it is done."""
         return self.work.place.installation
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether it answers a comment: such jobs have slots of their own."""
+        return is_talk(self.work)
 
     @property
     def number(self) -> int | None:
@@ -155,7 +167,10 @@ class Ended:
     usd: float | None = None
     url: str = ""
     timing: Mapping[str, float] = field(default_factory=dict)
-    """Seconds from the delivery to: `started`, `check`, `diff`, `first_token`, `first_finding`, `first_post`, `done`."""
+    """Seconds from the delivery to: `started`, `check`, `diff`, `first_token`, `first_finding`, `first_post`, `done`; of a
+    comment's command also `ack`, when its writer could see that it was read."""
     tokens_per_second: float | None = None
     usage: Mapping[str, int] = field(default_factory=dict)
     """`input_tokens`, `cached_tokens`, `output_tokens`, `calls`."""
+    outcome: str = ""
+    """What came of a comment's command (`bot.commands.model.Outcome.what`); empty for everything else."""

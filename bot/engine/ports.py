@@ -47,6 +47,10 @@ class Control(Protocol):
         """Make further jobs of this one (`ReviewHead` becomes a `ReviewPull` for each pull). Safe to repeat."""
         ...
 
+    def withdraw(self, number: int, why: str) -> int:
+        """End the reviews that run or wait for a pull of this repository; what answers comments goes on. Gives how many."""
+        ...
+
 
 class Runner(Protocol):
     """Does the work of jobs."""

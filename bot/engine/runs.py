@@ -44,6 +44,10 @@ class Desk(Protocol):
         """A further job of this one."""
         ...
 
+    def withdraw(self, by: Job, number: int, why: str) -> int:
+        """End the reviews that run or wait for a pull."""
+        ...
+
 
 class Running:
     """One run of a job: the `Control` port."""
@@ -135,6 +139,10 @@ class Running:
         """Make a further job of this one. Safe to repeat."""
         self._patiently(lambda: self._desk.submit(self._job, work))
 
+    def withdraw(self, number: int, why: str) -> int:
+        """End the reviews that run or wait for a pull of this job's repository. Safe to repeat."""
+        return self._patiently(lambda: self._desk.withdraw(self._job, number, why))
+
     def _patiently(self, do: Callable[[], T]) -> T:
         """A database that restarts must not cost a review."""
         end = time.monotonic() + PATIENCE
@@ -184,10 +192,14 @@ class Runs:
         """Those of a job."""
         return [running for running in self.all() if running.run.job == job]
 
-    @property
-    def slots(self) -> int:
-        """Slots in use: a run that has let its lane go has let its slot go, and one that is lost holds none."""
-        return sum(not running.is_released and running.cause is not StopCause.LOST for running in self.all())
+    def slots(self, *, talk: bool) -> int:
+        """Slots in use, of answers to comments or of everything else: a run that has let its lane go has let its slot go,
+        and one that is lost holds none.
+        """
+        return sum(
+            running.job.is_talk is talk and not running.is_released and running.cause is not StopCause.LOST
+            for running in self.all()
+        )
 
     def wait_for_some(self, seconds: float) -> bool:
         """Wait until something runs. False when nothing does."""

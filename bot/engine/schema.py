@@ -1,6 +1,6 @@
 """The tables made ready at the start, by one process at a time, and the SQLite file kept to one process.
 
-It refuses tables that a newer version has made.
+Tables of an older version are brought up to this one. It refuses tables that a newer version has made.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
+from bot import log
 from bot.engine import tables
 from bot.engine.database import Database, DatabaseAwayError
 from bot.errors import ConfigError
@@ -78,12 +79,33 @@ def tables_made(database: Database) -> Iterator[None]:
 def _make(database: Database) -> None:
     about = tables.about
     with database.write() as connection:
-        tables.metadata.create_all(connection)
-        stored = connection.execute(select(about.c.value).where(about.c.name == "schema")).scalar()
-        if stored is None:
-            connection.execute(insert(about).values(name="schema", value=str(tables.SCHEMA_VERSION)))
-        elif int(stored) > tables.SCHEMA_VERSION:
+        stored = _version(connection)
+        if stored is not None and stored > tables.SCHEMA_VERSION:
             raise ConfigError(
                 f"The database has the tables of a newer version ({stored}; this one knows {tables.SCHEMA_VERSION})",
                 remedy="Run that version, or use another database.",
             )
+        if stored == 1:
+            _to_version_2(connection)
+        tables.metadata.create_all(connection)
+        if stored is None:
+            connection.execute(insert(about).values(name="schema", value=str(tables.SCHEMA_VERSION)))
+        elif stored < tables.SCHEMA_VERSION:
+            connection.execute(update(about).where(about.c.name == "schema").values(value=str(tables.SCHEMA_VERSION)))
+            log.info("engine.tables_updated", version=tables.SCHEMA_VERSION, before=stored)
+
+
+def _version(connection: Connection) -> int | None:
+    """Of the tables that are there; None where there are none."""
+    about = tables.about
+    if not inspect(connection).has_table(about.name):
+        return None
+    stored = connection.execute(select(about.c.value).where(about.c.name == "schema")).scalar()
+    return None if stored is None else int(stored)
+
+
+def _to_version_2(connection: Connection) -> None:
+    """Comments are answered: jobs know whether they are talk, and wait in that order. New tables are made beside this."""
+    connection.execute(text("ALTER TABLE spark_jobs ADD COLUMN talk INTEGER NOT NULL DEFAULT 0"))
+    connection.execute(text("DROP INDEX IF EXISTS spark_jobs_by_state"))
+    connection.execute(text("CREATE INDEX spark_jobs_in_turn ON spark_jobs (state, talk DESC, created_at)"))

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -66,6 +66,7 @@ jobs = Table(
     Column("stop", String(12), nullable=True),
     Column("checkpoint", Text, nullable=True),
     Column("ended", Text, nullable=True),
+    Column("talk", Integer, nullable=False, default=0, server_default="0"),
     # One job of a lane at a time, in all processes: held by the database itself.
     Index(
         "spark_one_running",
@@ -74,13 +75,14 @@ jobs = Table(
         sqlite_where=text("state = 'running' AND released = 0"),
         postgresql_where=text("state = 'running' AND released = 0"),
     ),
-    Index("spark_jobs_by_state", "state", "created_at"),
+    Index("spark_jobs_in_turn", "state", text("talk DESC"), "created_at"),
     Index("spark_jobs_by_sameness", "sameness", "created_at"),
     Index("spark_jobs_by_age", "created_at"),
 )
 """`lane`: what runs one after another (`owner/name#7`). `sameness`: jobs that would do the same (lane, head, base, and what
 else tells them apart). `owner`: the process that runs it. `attempt`: how often it was begun. `lost`: how often a process died
-under it. `released`: 1 while it runs but has let its lane and its slot go. `stop`: a `StopCause` that another process asks for. `ended`: an `Ended` as JSON."""
+under it. `released`: 1 while it runs but has let its lane and its slot go. `stop`: a `StopCause` that another process asks for. `ended`: an `Ended` as JSON.
+`talk`: 1 for the answer to a comment, which has slots of its own and goes first; since version 2."""
 
 events = Table(
     "spark_events",
@@ -111,6 +113,18 @@ executors = Table(
 )
 """Live processes. `beats` grows; a process whose number stands still for the length of the lease is dead. The watcher
 measures that by its own clock, so no two clocks need to agree."""
+
+dismissals = Table(
+    "spark_dismissals",
+    metadata,
+    Column("repo", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("spark_dismissals_by_age", "repo", "at"),
+)
+"""What people of a repository said is not to be spoken of; for good, so nothing prunes it. `data`: a `Remembered` as JSON.
+Since version 2."""
 
 repos = Table(
     "spark_repos",

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
+from bot.commands.grammar import parse
+from bot.commands.model import CommentKind
 from bot.hooks.events import (
     CheckAsked,
     CheckedPull,
+    CommentMade,
     Event,
     GroupAsked,
     InstallationChanged,
@@ -26,6 +29,7 @@ from bot.hooks.events import (
     SuiteAsked,
 )
 from bot.hooks.orders import (
+    AnswerComment,
     AnswerGroup,
     Cause,
     Nothing,
@@ -51,6 +55,10 @@ _CAUSES: Final = {
     PullAction.LABELED: Cause.LABEL,
 }
 _NEW_DIFF: Final = frozenset({PullAction.SYNCHRONIZE, PullAction.RETARGETED})
+_OUR_MARK: Final = "<!-- spark:"
+"""Begins every hidden mark of our own comments: a text that has one is ours, or a copy of ours."""
+REPLY_LENGTH: Final = 4_000
+"""So much of a reply is read."""
 _NEW_PULL: Final = frozenset({PullAction.OPENED, PullAction.REOPENED})
 
 
@@ -70,16 +78,23 @@ def decide(event: Event, rules: Rules, *, reviews_drafts: Callable[[RepoName], b
         case Ping():
             return Nothing(reason=f"pong: {event.zen}" if event.zen else "pong")
         case Other():
-            return Nothing(reason=f"Spark does nothing on {event.what}")
+            return Nothing(reason=event.why or f"Spark does nothing on {event.what}")
         case InstallationChanged():
             return _installation(event)
-        case PullChanged() | CheckAsked() | SuiteAsked() | GroupAsked() if not _allowed(event.place, rules):
+        case PullChanged() | CheckAsked() | SuiteAsked() | GroupAsked() | CommentMade() if not _allowed(
+            event.place, rules
+        ):
             return Nothing(reason=f"{event.place.repo} is not among SPARK_ALLOWED_REPOS")
         case GroupAsked():
             # Whoever sends it (a queue works for itself): without an answer the queue stands still.
             return AnswerGroup(place=event.place, head_sha=event.head_sha, head_ref=event.head_ref)
-        case PullChanged() | CheckAsked() | SuiteAsked() if _ourselves(event.sender, rules):
+        case PullChanged(action=PullAction.SYNCHRONIZE) if _ourselves(event.sender, rules):
+            # A commit that somebody had Spark make with a command: the new head needs its check, whoever opened the pull.
+            return _pull(event, reviews_drafts, asked=True)
+        case PullChanged() | CheckAsked() | SuiteAsked() | CommentMade() if _ourselves(event.sender, rules):
             return Nothing(reason="Our own event")
+        case CommentMade():
+            return _comment(event)
         case PullChanged():
             return _pull(event, reviews_drafts)
         case CheckAsked():
@@ -97,7 +112,31 @@ def _ourselves(sender: Sender, rules: Rules) -> bool:
     return rules.app_slug is not None and sender.login.lower() == f"{rules.app_slug.lower()}[bot]"
 
 
-def _pull(event: PullChanged, reviews_drafts: Callable[[RepoName], bool]) -> Order:
+def _comment(event: CommentMade) -> Order:
+    if event.sender.is_bot:
+        return Nothing(reason=f"A bot's comment ({event.sender.login})")
+    if event.through_app:
+        return Nothing(reason=f"A comment that an App wrote in the name of {event.sender.login}")
+    if _OUR_MARK in event.body:
+        return Nothing(reason="A comment with a mark of Spark's own in it")
+    ref, command = event.comment, parse(event.body)
+    # Whether it is asked something by a reply is found out by reading it, in the job.
+    replies = command is None and ref.kind is CommentKind.THREAD and ref.root != ref.id and bool(event.body.strip())
+    if command is None and not replies:
+        return Nothing(reason="A comment without a command")
+    text = event.body[:REPLY_LENGTH] if replies else ""
+    return AnswerComment(
+        place=event.place,
+        number=event.number,
+        comment=ref,
+        sender=event.sender.login,
+        command=command,
+        text=text,
+    )
+
+
+def _pull(event: PullChanged, reviews_drafts: Callable[[RepoName], bool], *, asked: bool = False) -> Order:
+    """`asked`: a person wants it, although a bot did it."""
     place, pull, action = event.place, event.pull, event.action
     if action is PullAction.CLOSED:
         # Also when a bot closed it, as merge queues do: stopping starts nothing.
@@ -108,7 +147,7 @@ def _pull(event: PullChanged, reviews_drafts: Callable[[RepoName], bool]) -> Ord
         if reviews_drafts(place.repo):
             return Nothing(reason="A draft, and drafts are reviewed here")
         return StopPull(place=place, number=pull.number, why="The pull request became a draft")
-    bot = _why_a_bots(event)
+    bot = "" if asked else _why_a_bots(event)
     if bot:
         return Nothing(reason=bot)
     if pull.draft and not reviews_drafts(place.repo):

@@ -6,10 +6,12 @@ Source of the shapes: GitHub's published webhook payloads (OpenAPI of webhooks, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
+from bot.commands.model import CommentKind, CommentRef
 from bot.review.model import CommitSha, RepoName
 
 DeliveryId = NewType("DeliveryId", str)
@@ -127,6 +129,22 @@ class GroupAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommentMade:
+    """`issue_comment` created on a pull, `pull_request_review_comment` created, `pull_request_review` submitted with a text."""
+
+    place: Place
+    sender: Sender
+    """Who wrote it; a bot where either the author or who sent it is one."""
+    number: int
+    """Of the pull."""
+    comment: CommentRef
+    body: str
+    """At most 65,536 characters, which is GitHub's own limit, with `\\n` line ends and no other control character but tabs."""
+    through_app: bool = False
+    """Some App wrote it in a person's name (`performed_via_github_app`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallationChanged:
     """`installation` and `installation_repositories`."""
 
@@ -152,9 +170,18 @@ class Other:
     """An event or action that we do not act on. `what` names it: `issues.opened`."""
 
     what: str
+    why: str = ""
+    """Why nothing is done on what we do read: `An edit of a comment asks for nothing`. Empty for what nobody here reads."""
 
 
-Event = PullChanged | CheckAsked | SuiteAsked | GroupAsked | InstallationChanged | Ping | Other
+Event = PullChanged | CheckAsked | SuiteAsked | GroupAsked | CommentMade | InstallationChanged | Ping | Other
+
+COMMENT_EVENTS: Final[Mapping[CommentKind, str]] = {
+    CommentKind.CONVERSATION: "issue_comment.created",
+    CommentKind.THREAD: "pull_request_review_comment.created",
+    CommentKind.REVIEW: "pull_request_review.submitted",
+}
+"""The event and action that bring a comment of each kind."""
 
 
 def event_name(event: Event) -> str:
@@ -170,6 +197,8 @@ def event_name(event: Event) -> str:
             return "check_suite.rerequested"
         case GroupAsked():
             return "merge_group.checks_requested"
+        case CommentMade():
+            return COMMENT_EVENTS[event.comment.kind]
         case InstallationChanged(action="added" | "removed"):
             return f"installation_repositories.{event.action}"
         case InstallationChanged():

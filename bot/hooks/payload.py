@@ -18,6 +18,9 @@ _SHA: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 # Wider than today's rules for new accounts: old ones begin or end with a hyphen, managed ones have underscores.
 _REPO: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9._-]{1,100}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# GraphQL's ids, old (base64 with padding) and new (`IC_kwDO...`).
+_NODE_ID: Final = re.compile(r"[A-Za-z0-9_=+/-]{1,200}")
+_NOT_IN_PROSE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What git itself forbids in the name of a ref (git-check-ref-format), and what would cheat a reader.
 _NOT_IN_REFS: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|[/.]$")
 _MOST_ID: Final = 2**63 - 1
@@ -93,6 +96,25 @@ class Node:
         # Beside what they do to a terminal: PostgreSQL stores no text with a NUL in it.
         return _CONTROL.sub(" ", value[:most])
 
+    def prose(self, name: str, *, most: int) -> str:
+        """The text there as its writer laid it out, cut to `most` characters; empty where it is missing or null.
+
+        Lines end with `\\n`; tabs stay, other control characters become blanks.
+        """
+        value = self._members.get(name)
+        if value is None:
+            return ""
+        if type(value) is not str:
+            raise self._wrong(name, value, "a text")
+        return _NOT_IN_PROSE.sub(" ", value[:most].replace("\r\n", "\n"))
+
+    def node_id(self, name: str) -> str:
+        """GraphQL's id of a thing."""
+        value = self._members.get(name)
+        if type(value) is not str or not _NODE_ID.fullmatch(value):
+            raise self._wrong(name, value, "a node id")
+        return value
+
     def id(self, name: str) -> int:
         """A positive number of 63 bits."""
         return self._whole(name, _MOST_ID)
@@ -121,6 +143,10 @@ class Node:
         if type(value) is not str or not _REPO.fullmatch(value) or value.endswith(("/.", "/..")):
             raise self._wrong(name, value, "a repository's owner/name")
         return RepoName(value)
+
+    def is_null(self, name: str) -> bool:
+        """Whether nothing is there: missing or null."""
+        return self._members.get(name) is None
 
     def flag(self, name: str) -> bool:
         """True or false; false where it is missing or null."""

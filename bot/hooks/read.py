@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from bot.commands.model import CommentKind, CommentRef
 from bot.diff.model import Patch
 from bot.hooks.events import (
+    COMMENT_EVENTS,
     CheckAsked,
     CheckedPull,
+    CommentMade,
     Event,
     GroupAsked,
     InstallationChanged,
@@ -27,6 +30,7 @@ from bot.hooks.events import (
     SuiteAsked,
 )
 from bot.hooks.payload import MalformedDeliveryError, Node, read_object
+from bot.review.memory import CommentId
 from bot.review.render.safe import Redactor
 
 __all__ = ["MalformedDeliveryError", "read_event"]
@@ -35,6 +39,9 @@ _GHOST: Final = Sender(login="ghost", is_bot=False)
 """What GitHub shows for an account that is gone; payloads say null."""
 _LOGIN: Final = 100
 _TITLE: Final = 300
+_BODY: Final = 65_536
+"""GitHub takes no longer comments (observed: its 422 says so)."""
+_EDITS: Final = "Edits never ask for anything: write a new comment"
 _QUEUE_REF: Final = 500
 """`refs/heads/gh-readonly-queue/`, the base branch, the pull's number and a commit id."""
 
@@ -167,6 +174,60 @@ def _merge_group(payload: Node) -> Event:
     )
 
 
+def _issue_comment(payload: Node) -> Event:
+    action = payload.text("action", most=40)
+    if action != "created":
+        return _unheard("issue_comment", action)
+    issue = payload.part("issue")
+    if issue.part_or_none("pull_request") is None:
+        return Other(
+            what=COMMENT_EVENTS[CommentKind.CONVERSATION], why="A comment on an issue, which is not a pull request"
+        )
+    return _comment_made(payload, issue, payload.part("comment"), CommentKind.CONVERSATION)
+
+
+def _review_comment(payload: Node) -> Event:
+    action = payload.text("action", most=40)
+    if action != "created":
+        return _unheard("pull_request_review_comment", action)
+    return _comment_made(payload, payload.part("pull_request"), payload.part("comment"), CommentKind.THREAD)
+
+
+def _review(payload: Node) -> Event:
+    action = payload.text("action", most=40)
+    if action != "submitted":
+        return _unheard("pull_request_review", action)
+    review = payload.part("review")
+    if not review.prose("body", most=_BODY).strip():
+        # Its line comments come as events of their own.
+        return Other(what=COMMENT_EVENTS[CommentKind.REVIEW], why="A review without a text of its own")
+    return _comment_made(payload, payload.part("pull_request"), review, CommentKind.REVIEW)
+
+
+def _unheard(name: str, action: str) -> Other:
+    return Other(what=f"{name}.{action}", why=_EDITS if action in {"edited", "deleted"} else "")
+
+
+def _comment_made(payload: Node, pull: Node, comment: Node, kind: CommentKind) -> Event:
+    user = comment.part_or_none("user")
+    if user is None:
+        # Not the ghost that is shown for it: somebody has that login, and may have rights.
+        return Other(what=COMMENT_EVENTS[kind], why="The account that wrote it is gone")
+    author, sender = _account(user), _account(payload.part_or_none("sender"))
+    found = CommentId(comment.id("id"))
+    root = found if kind is CommentKind.THREAD else None
+    if kind is CommentKind.THREAD and not comment.is_null("in_reply_to_id"):
+        root = CommentId(comment.id("in_reply_to_id"))
+    return CommentMade(
+        place=_place(payload),
+        sender=Sender(login=author.login, is_bot=author.is_bot or sender.is_bot),
+        number=pull.number("number"),
+        comment=CommentRef(kind=kind, id=found, node_id=comment.node_id("node_id"), root=root),
+        body=comment.prose("body", most=_BODY),
+        through_app=not comment.is_null("performed_via_github_app"),
+    )
+
+
 def _installation(payload: Node) -> Event:
     action = payload.text("action", most=40)
     if action not in {"created", "deleted", "suspend", "unsuspend", "new_permissions_accepted"}:
@@ -232,6 +293,9 @@ _READERS: Final[Mapping[str, Callable[[Node], Event]]] = {
     "check_run": _check_run,
     "check_suite": _check_suite,
     "merge_group": _merge_group,
+    "issue_comment": _issue_comment,
+    "pull_request_review_comment": _review_comment,
+    "pull_request_review": _review,
     "installation": _installation,
     "installation_repositories": _installation_repositories,
     "ping": _ping,

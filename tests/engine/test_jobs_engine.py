@@ -481,7 +481,7 @@ def test_tables_of_a_newer_version_are_refused(
 ) -> None:
     engine = start_engine()
     with engine.database.write() as connection:
-        connection.execute(update(tables.about).where(tables.about.c.name == "schema").values(value="2"))
+        connection.execute(update(tables.about).where(tables.about.c.name == "schema").values(value="3"))
     engine.close()
     newer = Engine(EngineOptions(database_url=database_url), scripted, scripted)
     with pytest.raises(ConfigError, match="tables of a newer version"):

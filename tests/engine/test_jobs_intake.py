@@ -18,7 +18,7 @@ from bot.engine.model import Acceptance, AlreadyKnown, Delivery, Ended, Executor
 from bot.engine.schema import tables_made
 from bot.hooks.events import InstallationId
 from bot.hooks.orders import AnswerGroup, ReviewHead, Work
-from bot.review.model import RepoName
+from bot.review.model import Effort, RepoName
 
 ME = ExecutorId("me")
 REPO = RepoName("acme/rocket")
@@ -125,13 +125,20 @@ def test_the_same_head_against_another_base_is_another_review(desk: Desk, order:
     assert desk.state(second) is JobState.QUEUED
 
 
-def test_a_forced_review_is_known_only_while_one_is_under_way(desk: Desk, order: Callable[..., Work]) -> None:
-    desk.take(order())
+def test_a_review_that_is_asked_for_is_known_only_while_one_that_does_as_much_is_under_way(
+    desk: Desk, order: Callable[..., Work]
+) -> None:
+    by_itself = desk.take(order())
+    # That one may leave out what was reviewed before.
+    assert isinstance(desk.accept(order(force=True)), Taken)
+    assert desk.state(by_itself) is JobState.SUPERSEDED
     assert isinstance(desk.accept(order(force=True)), AlreadyKnown)
     run = desk.claim()
     assert isinstance(desk.accept(order(force=True)), AlreadyKnown)
     desk.end(run, JobState.DONE)
     assert isinstance(desk.accept(order(force=True)), Taken)
+    assert isinstance(desk.accept(order(force=True, effort=Effort.DEEP)), Taken)
+    assert isinstance(desk.accept(order(force=True, effort=Effort.DEEP)), AlreadyKnown)
 
 
 def test_a_head_that_was_given_up_is_taken_again_while_its_old_run_still_closes(

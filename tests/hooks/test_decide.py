@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.hooks.decide import Rules, decide
+from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Verb
+from bot.hooks.decide import REPLY_LENGTH, Rules, decide
 from bot.hooks.events import (
     CheckAsked,
     CheckedPull,
+    CommentMade,
     Event,
     GroupAsked,
     InstallationChanged,
@@ -26,7 +28,18 @@ from bot.hooks.events import (
     Sender,
     SuiteAsked,
 )
-from bot.hooks.orders import AnswerGroup, Cause, Nothing, Order, ReviewHead, ReviewPull, StopInstallation, StopPull
+from bot.hooks.orders import (
+    AnswerComment,
+    AnswerGroup,
+    Cause,
+    Nothing,
+    Order,
+    ReviewHead,
+    ReviewPull,
+    StopInstallation,
+    StopPull,
+)
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha, Effort, RepoName
 
 HEAD, OTHER_HEAD = CommitSha("a" * 40), CommitSha("b" * 40)
@@ -140,10 +153,18 @@ def test_a_pull_that_becomes_a_draft_is_stopped_unless_drafts_are_reviewed() -> 
 
 
 def test_our_own_events_are_nothing_whatever_they_are() -> None:
-    for action in PullAction:
+    for action in set(PullAction) - {PullAction.SYNCHRONIZE}:
         assert why_not(changed(action, OURSELVES)) == "Our own event"
     assert why_not(check(sender=OURSELVES)) == "Our own event"
     assert why_not(suite(sender=OURSELVES)) == "Our own event"
+
+
+def test_the_head_that_a_command_had_us_commit_gets_its_check() -> None:
+    for of_pull in ({}, {"author": "renovate[bot]", "author_is_bot": True}):
+        found = order(changed(PullAction.SYNCHRONIZE, OURSELVES, **of_pull))
+        assert isinstance(found, ReviewPull)
+        assert found.cause is Cause.SYNCHRONIZE
+    assert "draft" in why_not(changed(PullAction.SYNCHRONIZE, OURSELVES, draft=True))
 
 
 def test_before_the_slug_is_known_our_events_are_still_a_bots() -> None:
@@ -196,7 +217,8 @@ def test_a_bots_pull_is_not_reviewed_by_itself_but_when_a_person_wants_it() -> N
 def test_only_allowed_repositories_are_served(globs: tuple[str, ...], *, allowed: bool) -> None:
     rules = Rules(app_id=11, app_slug="spark-review", allowed_repos=globs)
     group = GroupAsked(place=PLACE, sender=ALICE, head_sha=HEAD, head_ref="refs/heads/q")
-    for event in (changed(PullAction.OPENED), changed(PullAction.CLOSED), check(), suite(), group):
+    said = comment("/spark help")
+    for event in (changed(PullAction.OPENED), changed(PullAction.CLOSED), check(), suite(), group, said):
         if allowed:
             assert not isinstance(order(event, rules=rules), Nothing)
         else:
@@ -244,6 +266,51 @@ def test_a_merge_queue_is_answered_even_where_it_is_a_bot_that_asks() -> None:
     assert order(event) == AnswerGroup(place=PLACE, head_sha=HEAD, head_ref="refs/heads/gh-readonly-queue/main/pr-3")
 
 
+def comment(
+    body: str, kind: CommentKind = CommentKind.CONVERSATION, *, root: int | None = None, **more: Any
+) -> CommentMade:
+    ref = CommentRef(kind=kind, id=CommentId(70), node_id="IC_x", root=CommentId(root) if root else None)
+    return CommentMade(**{"place": PLACE, "sender": ALICE, "number": 3, "comment": ref, "body": body, **more})
+
+
+@pytest.mark.parametrize("kind", CommentKind)
+def test_a_persons_command_is_answered_wherever_it_stands(kind: CommentKind) -> None:
+    event = comment("> as said\n\n/spark fix all --commit\nbut not the tests", kind)
+    found = order(event)
+    assert isinstance(found, AnswerComment)
+    assert (found.place, found.number, found.comment, found.sender) == (PLACE, 3, event.comment, "alice")
+    assert isinstance(found.command, Command)
+    assert (found.command.verb, found.command.commit, found.text) == (Verb.FIX, True, "")
+
+
+def test_a_near_miss_is_answered_too() -> None:
+    found = order(comment("/spark fixx"))
+    assert isinstance(found, AnswerComment)
+    assert found.command == NearMiss(wrote="fixx", meant=Verb.FIX)
+
+
+def test_a_reply_in_a_thread_is_read_and_other_talk_is_not() -> None:
+    asks = "Why is that a bug?" + "x" * 5_000
+    found = order(comment(asks, CommentKind.THREAD, root=69))
+    assert isinstance(found, AnswerComment)
+    assert (found.command, found.text) == (None, asks[:REPLY_LENGTH])
+    quiet = "A comment without a command"
+    assert why_not(comment(asks, CommentKind.THREAD, root=70)) == quiet, "it begins a thread of its own"
+    assert why_not(comment(asks)) == why_not(comment(asks, CommentKind.REVIEW)) == quiet
+    assert why_not(comment(" \n", CommentKind.THREAD, root=69)) == quiet
+    assert why_not(comment("```\n/spark fix\n```")) == why_not(comment("> /spark fix")) == quiet
+
+
+def test_no_bots_comment_no_apps_and_none_of_ours_asks_for_anything() -> None:
+    for body in ("/spark fix", "/sprak fix", "Why?"):
+        for kind, root in ((CommentKind.CONVERSATION, None), (CommentKind.THREAD, 69)):
+            assert why_not(comment(body, kind, root=root, sender=OURSELVES)) == "Our own event"
+            assert why_not(comment(body, kind, root=root, sender=ROBOT)) == "A bot's comment (autofix[bot])"
+            assert "in the name of alice" in why_not(comment(body, kind, root=root, through_app=True))
+            marked = f"{body}\n\n<!-- spark:answer v1 thread-7 -->"
+            assert "mark of Spark's own" in why_not(comment(marked, kind, root=root))
+
+
 def installed(action: str, *, removed: bool = False, repos: tuple[RepoName, ...] = ()) -> InstallationChanged:
     return InstallationChanged(
         installation=InstallationId(5),
@@ -272,6 +339,7 @@ def test_everything_else_is_answered_with_a_reason() -> None:
     assert why_not(Ping(zen="Keep it simple.")) == "pong: Keep it simple."
     assert why_not(Ping(zen="")) == "pong"
     assert why_not(Other(what="issues.opened")) == "Spark does nothing on issues.opened"
+    assert why_not(Other(what="issue_comment.edited", why="Edits never count")) == "Edits never count"
     assert why_not(installed("created")) == "Noted: the installation of octo (created)"
 
 
@@ -306,6 +374,16 @@ happenings: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(SuiteAsked, place=places, sender=senders, head_sha=shas, pulls=checked, app_id=st.sampled_from([0, 11])),
     st.builds(GroupAsked, place=places, sender=senders, head_sha=shas),
+    st.builds(
+        CommentMade,
+        place=places,
+        sender=senders,
+        comment=st.builds(
+            CommentRef, kind=st.sampled_from(CommentKind), id=st.just(7), root=st.sampled_from([None, 7, 8])
+        ),
+        body=st.sampled_from(["", " ", "/spark fix", "/sprak help", "Why?", "> /spark fix", "<!-- spark:x -->\n/spark fix"]),
+        through_app=st.booleans(),
+    ),
     st.builds(InstallationChanged, sender=senders),
     st.builds(Ping),
     st.builds(Other),
@@ -326,9 +404,17 @@ def test_whatever_happens_the_rules_hold(event: Event, *, drafts: bool, app_id: 
         return
     assert not isinstance(event, InstallationChanged | Ping | Other)
     assert found.place == event.place
+    if isinstance(found, AnswerComment):
+        assert isinstance(event, CommentMade)
+        assert not event.sender.is_bot
+        assert not event.through_app
+        assert (found.command is None) == bool(found.text)
+        assert found.command is not None or event.comment.root not in {None, event.comment.id}
+        return
     assert event.place.repo.startswith("Octo/")
     if not isinstance(event, GroupAsked):
-        assert event.sender != OURSELVES
+        pushed = isinstance(event, PullChanged) and event.action is PullAction.SYNCHRONIZE
+        assert event.sender != OURSELVES or pushed
     if isinstance(found, ReviewPull):
         assert found.head_sha == (event.pull.head_sha if isinstance(event, PullChanged) else event.head_sha)
         assert found.force == (found.cause is Cause.ASKED) == (not isinstance(event, PullChanged))

@@ -17,6 +17,7 @@ from bot.errors import UserError
 from bot.hooks.events import (
     CheckAsked,
     CheckedPull,
+    CommentMade,
     GroupAsked,
     InstallationChanged,
     Other,
@@ -62,6 +63,8 @@ def test_every_example_of_githubs_is_read_and_no_dict_leaves(examples: dict[str,
         "CheckAsked": 3,
         "SuiteAsked": 2,
         "GroupAsked": 2,
+        # Every example of a comment in the conversation is on an issue, and every example of a review has no text.
+        "CommentMade": 3,
     }
 
 
@@ -315,6 +318,9 @@ names = st.sampled_from(
         "merge_group",
         "installation",
         "installation_repositories",
+        "issue_comment",
+        "pull_request_review_comment",
+        "pull_request_review",
         "ping",
         "x",
     ]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.github.manifest import EVENTS, PERMISSIONS
-from bot.sandbox.github import GitHubOptions, GitHubServer, gestures, new_private_key
+from bot.sandbox.github import GitHubOptions, GitHubServer, gestures, new_private_key, talk
 from bot.sandbox.github.happening import Happening
 from bot.sandbox.github.records import Hook
 
@@ -96,6 +96,9 @@ def _talk(server: GitHubServer) -> None:
     query = "mutation($i: ResolveReviewThreadInput!) { resolveReviewThread(input: $i) { thread { id } } }"
     post("graphql", {"query": query, "variables": {"i": {"threadId": thread.node_id}}})
     connection.close()
+    talk.unresolve(repo, thread, by="alice")
+    talk.edit(repo, thread.comments[0], "Said otherwise")
+    talk.edit(repo, thread.comments[0].review, "Summed up otherwise")
 
 
 def test_every_payload_is_valid_against_githubs_schema(sent: Any, contract_checker: Any) -> None:

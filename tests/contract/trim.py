@@ -36,9 +36,9 @@ EVENTS = {
         "labeled",
         "edited",
     ),
-    "pull_request_review": ("submitted",),
-    "pull_request_review_comment": ("created",),
-    "pull_request_review_thread": ("resolved",),
+    "pull_request_review": ("submitted", "edited"),
+    "pull_request_review_comment": ("created", "edited"),
+    "pull_request_review_thread": ("resolved", "unresolved"),
     "issue_comment": ("created", "edited"),
     "check_run": ("created", "completed", "rerequested", "requested_action"),
     "check_suite": ("rerequested",),
@@ -189,6 +189,9 @@ def sdl(folder: Path) -> str:
             joined = " & ".join(each.name.value for each in theirs.interfaces or () if each.name.value in known())
             also = f" implements {joined}" if joined and own.name.value != "Query" else ""
             parts.append(f"{kind} {own.name.value}{also} {{\n{lines}\n}}")
+        elif isinstance(own, ast.UnionTypeDefinitionNode):
+            members = " | ".join(each.name.value for each in theirs.types if each.name.value in known())
+            parts.append(f"union {own.name.value} = {members}")
         else:
             parts.append(bare(theirs))
     return "\n\n".join(parts) + "\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
 
-from bot.sandbox.github import gestures
+from bot.sandbox.github import control_talk, gestures
 from bot.sandbox.github.faults import Fault
 from bot.sandbox.github.gate import Site
 from bot.sandbox.github.git import GitError
@@ -129,6 +129,7 @@ ACTIONS: dict[tuple[str, str], Callable[[Site, Asked], Asked]] = {
     ("POST", "faults"): _fault,
     ("GET", "requests"): _counts,
     ("DELETE", "requests"): _forget,
+    **control_talk.ACTIONS,
 }
 """Method and last part of the path to what it does."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.sandbox.github.call import Call
 from bot.sandbox.github.graph_errors import RefusedError
-from bot.sandbox.github.records import IssueComment, Json, User
+from bot.sandbox.github.records import Json, User
 from bot.sandbox.github.shapes import git_time
 
 if TYPE_CHECKING:
@@ -131,21 +131,4 @@ def changed_file(file: FileDiff) -> Node:
         "additions": file.additions,
         "deletions": file.deletions,
         "changeType": _CHANGES[file.status],
-    }
-
-
-def issue_comment(call: Call, repo: Repo, record: IssueComment) -> Node:
-    """An IssueComment."""
-    return {
-        "__typename": "IssueComment",
-        "id": record.node_id,
-        "databaseId": record.id,
-        "author": user(call, record.author),
-        "body": record.body,
-        "url": f"{call.urls.web}/{repo.full_name}/pull/{record.pull.number}#issuecomment-{record.id}",
-        "createdAt": record.created_at,
-        "updatedAt": record.updated_at,
-        "isMinimized": record.minimized is not None,
-        "minimizedReason": record.minimized,
-        "viewerDidAuthor": record.author is call.who.user,
     }

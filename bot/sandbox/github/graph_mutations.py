@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bot.diff.model import Side
 from bot.sandbox.github import graph_objects as objects
-from bot.sandbox.github import threads
+from bot.sandbox.github import graph_talk, reactions, threads
+from bot.sandbox.github.access import sees
 from bot.sandbox.github.call import ApiError, Call
 from bot.sandbox.github.graph_access import may, record_of
 from bot.sandbox.github.graph_base import Node
@@ -242,6 +243,30 @@ def minimize(call: Call, given: Input) -> Node:
     return {"minimizedComment": objects.RENDER[type(record)](call, repo, record)}
 
 
+def add_reaction(call: Call, given: Input) -> Node:
+    """React; again is the same as once."""
+    repo, record = _reactable(call, given["subjectId"])
+    found, _ = reactions.put(call.world, record, call.user, graph_talk.rest_name(given["content"]))
+    return graph_talk.reacted(call, record, found, lambda: objects.RENDER[type(record)](call, repo, record))
+
+
+def remove_reaction(call: Call, given: Input) -> Node:
+    """Take one's reaction back; nothing happens where there is none."""
+    repo, record = _reactable(call, given["subjectId"])
+    found = reactions.take_back(record, call.user, graph_talk.rest_name(given["content"]))
+    return graph_talk.reacted(call, record, found, lambda: objects.RENDER[type(record)](call, repo, record))
+
+
+def _reactable(call: Call, node_id: str) -> tuple[Repo, reactions.Reactable]:
+    record = call.world.nodes.get(node_id)
+    repo = objects.repo_of(call, record)
+    if repo is None or not isinstance(record, reactions.Reactable) or not sees(call.world, call.who, repo):
+        raise no_node(node_id)
+    talk = isinstance(record, IssueComment | Pull)
+    may(call, repo, "issues:write|pull_requests:write" if talk else "pull_requests:write")
+    return repo, record
+
+
 MUTATIONS: dict[str, Callable[[Call, Input], Node]] = {
     "addPullRequestReview": add_review,
     "addPullRequestReviewThread": add_thread,
@@ -252,5 +277,7 @@ MUTATIONS: dict[str, Callable[[Call, Input], Node]] = {
     "unresolveReviewThread": unresolve_thread,
     "minimizeComment": minimize,
     "createCommitOnBranch": create_commit,
+    "addReaction": add_reaction,
+    "removeReaction": remove_reaction,
 }
 """Mutation to what it does."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from bot.sandbox.github import threads
 from bot.sandbox.github.access import sees
 from bot.sandbox.github.call import Call
-from bot.sandbox.github.graph_base import Node, changed_file, connection, git_object, issue_comment, user
+from bot.sandbox.github.graph_base import Node, changed_file, connection, git_object, user
 from bot.sandbox.github.graph_errors import RefusedError, no_node
+from bot.sandbox.github.graph_talk import issue_comment, reactable
 from bot.sandbox.github.records import Comment, IssueComment, Json, Pull, Review, Thread
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ def pull(call: Call, repo: Repo, record: Pull) -> Node:
         "repository": lambda _: repository(call, repo),
         "mergeable": "MERGEABLE" if repo.mergeable(record) else "CONFLICTING",
         "isCrossRepository": record.head_repo != repo.full_name,
-    }
+        "maintainerCanModify": record.maintainer_can_modify,
+    } | reactable(call, repo, record, lambda: pull(call, repo, record))
 
 
 def _reviews(call: Call, repo: Repo, record: Pull, args: Mapping[str, Json]) -> Node:
@@ -210,7 +212,7 @@ def review(call: Call, repo: Repo, record: Review) -> Node:
         "isMinimized": record.minimized is not None,
         "minimizedReason": record.minimized,
         "viewerDidAuthor": record.author is call.who.user,
-    }
+    } | reactable(call, repo, record, lambda: review(call, repo, record))
 
 
 def _comments(call: Call, repo: Repo, found: list[Comment], args: Mapping[str, Json]) -> Node:
@@ -273,7 +275,7 @@ def comment(call: Call, repo: Repo, record: Comment) -> Node:
         "isMinimized": record.minimized is not None,
         "minimizedReason": record.minimized,
         "viewerDidAuthor": record.author is call.who.user,
-    }
+    } | reactable(call, repo, record, lambda: comment(call, repo, record))
 
 
 RENDER: dict[type, Callable[[Call, Repo, Json], Node]] = {

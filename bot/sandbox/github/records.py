@@ -125,6 +125,9 @@ class Pull:
     closed_at: str | None = None
     labels: list[str] = field(default_factory=list)
     former_heads: list[str] = field(default_factory=list)
+    maintainer_can_modify: bool = False
+    """"Allow edits by maintainers": of a fork's pull alone."""
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,6 +145,7 @@ class Review:
     submitted_at: str | None = None
     dismissal: str = ""
     minimized: str | None = None
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)

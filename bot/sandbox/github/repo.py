@@ -162,8 +162,12 @@ class Repo(PullDiffs):
         author: str | None = None,
         head_repo: Repo | None = None,
         draft: bool = False,
+        maintainer_can_modify: bool = True,
     ) -> Pull:
-        """Open a pull from branch `head` (of the fork `head_repo`, if given) to `base`."""
+        """Open a pull from branch `head` (of the fork `head_repo`, if given) to `base`.
+
+        `maintainer_can_modify`: what the author of a fork's pull lets maintainers do; ticked by default, as on GitHub.
+        """
         with self.world.lock:
             source = head_repo or self
             base = base or self.default_branch
@@ -191,6 +195,7 @@ class Repo(PullDiffs):
                     created_at=self.world.now(),
                     updated_at=self.world.now(),
                     draft=draft,
+                    maintainer_can_modify=maintainer_can_modify and source is not self,
                 ),
             )
             self.pulls[number] = pull

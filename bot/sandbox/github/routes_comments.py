@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bot.sandbox.github import threads
+from bot.sandbox.github import talk, threads
 from bot.sandbox.github.call import ApiError, Call, Reply, Route, not_found, validation_failed
-from bot.sandbox.github.records import App, Comment, IssueComment
+from bot.sandbox.github.records import Comment, IssueComment
 from bot.sandbox.github.review_input import check_body, single_comment
 from bot.sandbox.github.shapes_pulls import issue_comment_json
 from bot.sandbox.github.shapes_reviews import comment_json
@@ -134,33 +134,12 @@ def list_issue_comments(call: Call) -> Reply:
 
 def create_issue_comment(call: Call) -> Reply:
     """A comment in the conversation."""
-    repo, pull, body, world = call.repo, call.pull, call.needed("body"), call.world
+    repo, pull, body = call.repo, call.pull, call.needed("body")
     check_body(call, body, "IssueComment")
-    comment = add_issue_comment(call, body, call.who.app)
+    comment = talk.add_issue_comment(repo, pull, call.user, body, call.who.app)
     repo.happened("issue_comment", "created", call.user, pull=pull, comment=comment)
-    pull.updated_at = world.now()
     data = issue_comment_json(call.urls, repo, comment)
     return Reply(status=201, data=data, headers={"Location": data["url"]})
-
-
-def add_issue_comment(call: Call, body: str, app: App | None) -> IssueComment:
-    """Store a comment of the conversation."""
-    world, now = call.world, call.world.now()
-    comment = world.named(
-        "IC",
-        lambda number, node_id: IssueComment(
-            id=number,
-            node_id=node_id,
-            pull=call.pull,
-            author=call.user,
-            body=body,
-            created_at=now,
-            updated_at=now,
-            app=app,
-        ),
-    )
-    call.repo.issue_comments[comment.id] = comment
-    return comment
 
 
 def get_issue_comment(call: Call) -> Reply:

@@ -80,6 +80,7 @@ def create_pull(call: Call) -> Reply:
         author=call.user.login,
         head_repo=source,
         draft=call.fields.get("draft") is True,
+        maintainer_can_modify=call.fields.get("maintainer_can_modify") is not False,
     )
     data = full_pull_json(call.urls, repo, pull)
     return Reply(status=201, data=data, headers={"Location": data["url"]})
@@ -90,6 +91,9 @@ def update_pull(call: Call) -> Reply:
     repo, pull, login = call.repo, call.pull, call.user.login
     title, body, base = (call.text(name, required=False) for name in ("title", "body", "base"))
     repo.edit_pull(pull.number, title=title, body=body, base=base, by=login)
+    lets = call.fields.get("maintainer_can_modify")
+    if isinstance(lets, bool) and pull.head_repo != repo.full_name:
+        pull.maintainer_can_modify = lets
     state = call.text("state", required=False)
     if state == "closed" and pull.state == "open":
         repo.close_pull(pull.number, by=login)

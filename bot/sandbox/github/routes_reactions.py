@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
+from bot.sandbox.github import reactions
 from bot.sandbox.github.call import Call, Reply, Route, not_found, validation_failed
-from bot.sandbox.github.records import Reaction
+from bot.sandbox.github.records import Comment, IssueComment
 from bot.sandbox.github.routes_comments import find_comment, find_issue_comment
-from bot.sandbox.github.shapes_pulls import REACTIONS, reaction_json
+from bot.sandbox.github.shapes_pulls import reaction_json
 
 
-def _reactions(call: Call) -> list[Reaction]:
-    return find_comment(call).reactions if "/pulls/" in call.path else find_issue_comment(call).reactions
+def _subject(call: Call) -> Comment | IssueComment:
+    return find_comment(call) if "/pulls/" in call.path else find_issue_comment(call)
 
 
 def list_reactions(call: Call) -> Reply:
     """The reactions under a comment."""
     wanted = call.query.get("content")
-    return call.page([reaction_json(call.urls, each) for each in _reactions(call) if wanted in {None, each.content}])
+    return call.page(
+        [reaction_json(call.urls, each) for each in _subject(call).reactions if wanted in {None, each.content}]
+    )
 
 
 def create_reaction(call: Call) -> Reply:
     """React; 200 with the old reaction when it was there already."""
-    content, reactions = call.needed("content"), _reactions(call)
-    if content not in REACTIONS:
+    content = call.needed("content")
+    if content not in reactions.REACTIONS:
         raise validation_failed({"resource": "Reaction", "code": "custom", "field": "content", "message": "is invalid"})
-    for each in reactions:
-        if each.user is call.user and each.content == content:
-            return Reply(data=reaction_json(call.urls, each))
-    reaction = call.world.named(
-        "REA",
-        lambda number, node_id: Reaction(
-            id=number, node_id=node_id, user=call.user, content=content, created_at=call.world.now()
-        ),
-    )
-    reactions.append(reaction)
-    return Reply(status=201, data=reaction_json(call.urls, reaction))
+    reaction, is_new = reactions.put(call.world, _subject(call), call.user, content)
+    return Reply(status=201 if is_new else 200, data=reaction_json(call.urls, reaction))
 
 
 def delete_reaction(call: Call) -> Reply:
     """Take a reaction back."""
-    reactions = _reactions(call)
-    for each in reactions:
+    found = _subject(call).reactions
+    for each in found:
         if each.id == int(call.args["reaction"]):
-            reactions.remove(each)
+            found.remove(each)
             return Reply(status=204)
     raise not_found()
 

@@ -109,8 +109,8 @@ def update_review(call: Call) -> Reply:
         raise ApiError(403, "Resource not accessible by integration" if call.who.is_integration else "Forbidden")
     if too_long(call, body):
         raise unprocessable(too_long_text(call).capitalize())
-    review.body = body
-    call.repo.happened("pull_request_review", "edited", call.user, pull=review.pull, review=review)
+    changes, review.body = {"body": {"from": review.body}}, body
+    call.repo.happened("pull_request_review", "edited", call.user, pull=review.pull, review=review, changes=changes)
     return Reply(data=review_json(call.urls, call.repo, review))
 
 

@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 from bot.sandbox.github.diffs import FileDiff, TreeDiff
 from bot.sandbox.github.options import Beyond, Limits
+from bot.sandbox.github.reactions import REACTIONS
 from bot.sandbox.github.records import IssueComment, Json, Pull, Reaction, User
 from bot.sandbox.github.shapes import Urls, app_json, repo_json, user_json
 
 if TYPE_CHECKING:
     from bot.sandbox.github.repo import Repo
 
-REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 _ASSOCIATIONS = {"admin": "OWNER", "maintain": "MEMBER", "write": "COLLABORATOR", "triage": "COLLABORATOR"}
 
 
@@ -119,7 +119,7 @@ def full_pull_json(urls: Urls, repo: Repo, pull: Pull) -> dict[str, Json]:
         "review_comments": sum(
             each.thread.pull is pull and each.review.state != "PENDING" for each in repo.comments.values()
         ),
-        "maintainer_can_modify": False,
+        "maintainer_can_modify": pull.maintainer_can_modify,
         "commits": len(repo.commits(pull)),
         "additions": diff.additions,
         "deletions": diff.deletions,

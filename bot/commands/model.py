@@ -87,7 +87,7 @@ class Outcome:
     """What came of a command; for the log, the page and the metrics."""
 
     what: str
-    """`answered`, `refused`, `committed`, `suggested`, `ignored`, `nothing`."""
+    """`answered`, `refused`, `committed`, `suggested`, `ignored`, `nothing`, `failed`."""
     why: str
     """One sentence."""
     url: str = ""

@@ -1,0 +1,203 @@
+"""Everything that people read as the answer to a simple command, by functions named for the situation.
+
+Words of others (reasons, logins, GitHub's refusals, file names) go through `safe`, so that none of them mentions
+anybody, links anywhere, gives a command or forges a mark, and through a `Redactor`, so that no secret is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.commands.model import NearMiss, Verb
+from bot.commands.registry import COMMANDS, Usage, Where
+from bot.errors import SparkError
+from bot.review.config import CONFIG_PATH
+from bot.review.memory import Dismissal
+from bot.review.model import Effort
+from bot.review.render.redact import Redactor
+from bot.review.render.safe import code, one_line
+
+HELP_TAIL = "`/spark help` lists what I can do."
+
+
+def said(text: str, redactor: Redactor, limit: int = 300) -> str:
+    """Words of others on one line: redacted, shortened, harmless, with a full stop behind them."""
+    line = one_line(redactor.redact(text), limit).rstrip()
+    return line if not line or line[-1] in ".!?…" else f"{line}."
+
+
+def who(login: str) -> str:
+    """Somebody named without being mentioned."""
+    return code(login) if login else "somebody"
+
+
+# -- help and misunderstandings
+
+
+def usages(usages: Sequence[Usage]) -> str:
+    """A list of ways to write commands."""
+    return "\n".join(
+        f"- `{usage.text}`{f' ({usage.where})' if usage.where is not Where.ANYWHERE else ''} {usage.does}"
+        for usage in usages
+    )
+
+
+def help_text() -> str:
+    """All commands."""
+    everything = [usage for spec in COMMANDS.values() for usage in spec.usages]
+    return (
+        "These are the commands. One stands at the beginning of the first line of a comment.\n\n"
+        f"{usages(everything)}\n\n"
+        "A reply in one of my threads is read too, and answered where it asks something. "
+        "Pushing a commit and pausing need the right to write to the repository."
+    )
+
+
+def near_miss(miss: NearMiss) -> str:
+    """The right word for a wrong one."""
+    wrote = code(miss.wrote)
+    if miss.meant is None:
+        return f"I do not know the command {wrote}. {HELP_TAIL}"
+    right = f"`/spark {miss.meant}`"
+    if miss.wrote.startswith("/"):
+        return f"Did you mean {right}? You wrote {wrote}. {HELP_TAIL}"
+    if miss.wrote[:1] in "-–—":
+        return f"{right} has no flag {wrote}. It can be written so:\n\n{usages(COMMANDS[miss.meant].usages)}"
+    return f"I do not know the command {wrote}. Did you mean {right}? {HELP_TAIL}"
+
+
+def not_permitted(verb: Verb, why: str) -> str:
+    """Refused; `why` follows `because`."""
+    return f"I did not do this: `/spark {verb}` is not for you here, because {why}."
+
+
+def broken_config(error: SparkError, redactor: Redactor) -> str:
+    """The base's `.github/spark.yml` has mistakes, so nobody can tell who may do what."""
+    return (
+        f"I did not do this, because `{CONFIG_PATH}` of the base branch has mistakes and it says who may give "
+        f"commands:\n\n{mistakes(error, redactor)}\n\n`/spark config` shows what is in force."
+    )
+
+
+def mistakes(error: SparkError, redactor: Redactor) -> str:
+    """Each mistake of a configuration as an item of a list; at most 20."""
+    lines = error.what.split("\n")
+    shown = [f"- {one_line(redactor.redact(line), 400)}" for line in lines[:20]]
+    return "\n".join([*shown, f"- and {len(lines) - 20} more"] if len(lines) > 20 else shown)
+
+
+def trouble(error: SparkError, redactor: Redactor) -> str:
+    """Something stopped the command; nothing is half done."""
+    what = said(error.what.replace("\n", "; "), redactor, 600)
+    remedy = f" {said(error.remedy, redactor)}" if error.remedy else ""
+    return f"That did not work: {what}{remedy}"
+
+
+def only_in_thread(verb: Verb) -> str:
+    """Said where there is no thread."""
+    return f"`/spark {verb}` is about one thread. Say it as a reply in that thread, on the lines of the diff."
+
+
+def closed(verb: Verb) -> str:
+    """Said on a pull that is closed or merged."""
+    return f"This pull request is closed, so `/spark {verb}` has nothing to do. It works again when it is reopened."
+
+
+# -- review, pause, resume
+
+
+def no_such_effort(word: str) -> str:
+    """`/spark review quick`."""
+    known = ", ".join(f"`{effort}`" for effort in Effort)
+    return f"I know no effort {code(word[:60])}. `/spark review` takes one of {known}, or nothing."
+
+
+def not_by_command() -> str:
+    """`review.on` leaves `command` out."""
+    return (
+        f"In this repository no review is started by a command: `review.on` of `{CONFIG_PATH}` on the base branch has "
+        "no `command`. The check's button still starts one."
+    )
+
+
+def paused() -> str:
+    """Reviews of the pull were paused just now."""
+    return (
+        "Paused: I do not review new pushes of this pull request, and what was running has been stopped. "
+        "`/spark resume` goes on, and `/spark review` reviews once."
+    )
+
+
+def paused_already(by: str) -> str:
+    """And nothing was changed."""
+    return f"Reviews of this pull request are paused already, by {who(by)}. `/spark resume` goes on."
+
+
+def resumed(by: str) -> str:
+    """`by` had paused them."""
+    return f"Resumed: the next push is reviewed again (paused by {who(by)}). `/spark review` reviews what is here now."
+
+
+def not_paused() -> str:
+    """`resume` where nothing was paused."""
+    return "Reviews of this pull request are not paused, so there was nothing to resume."
+
+
+# -- ignore, resolve
+
+
+def not_our_finding(verb: Verb) -> str:
+    """`ignore` in a thread that is not about a finding of ours."""
+    return f"This thread is not about a finding of mine, so there is nothing to dismiss. `/spark {verb}` belongs into one of my threads."
+
+
+def ignored(reason: str, *, refused: str, redactor: Redactor) -> str:
+    """Dismissed. `refused` is why GitHub did not resolve the thread; empty when it did."""
+    because = f" Reason: {said(reason, redactor, 500)}" if reason else ""
+    text = (
+        f"Dismissed.{because} I will not bring this up again, neither in this pull request nor in another one of this "
+        "repository, and the gate leaves it out."
+    )
+    if not reason:
+        text += " With a reason (`/spark ignore REASON`) others would know why."
+    if refused:
+        return f"{text}\n\n{_not_resolved(refused, redactor)} The dismissal holds all the same."
+    return f"{text} To take it back, unresolve this thread."
+
+
+def ignored_already(dismissal: Dismissal, redactor: Redactor) -> str:
+    """And nothing was changed."""
+    because = f" Reason: {said(dismissal.reason, redactor, 500)}" if dismissal.reason else ""
+    return f"This was dismissed already by {who(dismissal.by)} ({dismissal.how}).{because}"
+
+
+def resolved() -> str:
+    """By us, because somebody asked for it."""
+    return "Resolved, as you asked. If the same thing turns up in a later push, I open this thread again."
+
+
+def resolved_theirs() -> str:
+    """A thread that is not about a finding of ours."""
+    return "Resolved, as you asked."
+
+
+def resolved_already(by: str) -> str:
+    """And nothing was changed."""
+    return f"This thread was resolved already by {who(by)}." if by else "This thread was resolved already."
+
+
+def not_yours_to_resolve(why: str) -> str:
+    """A person's thread; `why` follows `because`."""
+    return f"I did not resolve this thread: a person began it, and for that {why}."
+
+
+def not_resolved(refused: str, redactor: Redactor) -> str:
+    """GitHub does not let us, and nothing else was to be done."""
+    return f"{_not_resolved(refused, redactor)} You can press “Resolve conversation” yourself."
+
+
+def _not_resolved(refused: str, redactor: Redactor) -> str:
+    return (
+        f"GitHub did not let me resolve this thread: {said(refused, redactor)} "
+        "Resolving takes the permission `contents: write` for the App."
+    )

@@ -1,0 +1,91 @@
+"""One command while it is carried out: what was asked, by whom, and the desk with everything it may use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot import log
+from bot.commands.model import Command, CommentKind, CommentRef, Outcome, Reaction
+from bot.commands.ports import Desk
+from bot.diff.model import Patch
+from bot.errors import SparkError
+from bot.review.config import RepoConfig, Role
+from bot.review.memory import KnownFinding, Recall, Thread
+from bot.review.render.characters import shorten
+from bot.review.render.markers import split_ending
+from bot.review.render.redact import Redactor
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+LONGEST: Final = 60_000
+"""Characters of an answer; GitHub takes 65,536, and the marker of the answer comes on top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A command that its sender may give, or (without a command) a reply in a thread of ours."""
+
+    command: Command | None
+    ref: CommentRef
+    sender: str
+    """Login of whoever wrote the comment."""
+    text: str = ""
+    """Of a reply without a command; empty for a command, whose words are in `command.rest`."""
+    desk: Desk
+    recall: Recall
+    """What is on the pull, read once; empty for the commands that need none of it (`CommandSpec.recalls`)."""
+    thread: Thread | None
+    """Where it was said; None in the conversation and in the text of a review."""
+    known: KnownFinding | None
+    """The finding of ours that the thread is about."""
+    role: Role | None
+    may_write: bool
+    """Whether GitHub lets the sender write to the repository, and the configuration lets them give such commands."""
+    config: RepoConfig
+    """Of the base branch; the defaults for `help`, and for `config` when the file is broken."""
+    fields: Mapping[str, log.Field] = field(default_factory=dict)
+    """For the log."""
+    shapes: Redactor = field(default_factory=lambda: Redactor(Patch(files=())))
+    """Masks secrets by their shape, for where the change is not read. Who has read it makes one of its patch."""
+
+    @property
+    def rest(self) -> str:
+        """What was said with the command, or the reply."""
+        return self.text if self.command is None else self.command.rest
+
+    def answer(self, body: str, *, ref: CommentRef | None = None) -> str:
+        """Answer the comment (or, for the conversation, another one) as `addressed` has it; the URL."""
+        ref = ref or self.ref
+        return self.desk.talk.answer(ref, addressed(body, ref=ref, sender=self.sender))
+
+    def react(self, reaction: Reaction) -> bool:
+        """Put a reaction on the comment; False when GitHub does not let us, or is away."""
+        return reacted(self.desk, self.ref, reaction, self.fields)
+
+
+def addressed(body: str, *, ref: CommentRef, sender: str) -> str:
+    """An answer as it is sent: in the conversation the asker is named, so that they hear of it.
+
+    What is too long loses the end of its text, never its marks.
+    """
+    text, marks = split_ending(body)
+    if ref.kind is not CommentKind.THREAD and _LOGIN.fullmatch(sender):
+        text = f"@{sender} {text}" if text[:1].isalnum() else f"@{sender}\n\n{text}"
+    text = shorten(text, LONGEST - len(marks))
+    return f"{text}\n\n{marks}" if marks else text
+
+
+def reacted(desk: Desk, ref: CommentRef, reaction: Reaction, fields: Mapping[str, log.Field]) -> bool:
+    """Put a reaction on a comment; False when GitHub does not let us, or is away: it is told in the log alone."""
+    try:
+        desk.talk.react(ref, reaction)
+    except SparkError as error:
+        log.warning("command.not_reacted", reaction=reaction.value, why=error.what, **fields)
+        return False
+    return True
+
+
+Handler = Callable[[Call], Outcome]
+"""Carries out one command. It ends in an answer or a reaction, or raises a SparkError, which `serve` then answers."""

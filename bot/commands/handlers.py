@@ -1,0 +1,156 @@
+"""The commands that need no model: help, config, review, pause, resume, ignore, resolve.
+
+What is changed comes first, the answer last, and everything before it may be done twice: so a command that was killed on
+its way is carried out again from the beginning and says nothing twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.commands import answers, config_view
+from bot.commands.call import Call
+from bot.commands.model import CommentKind, Outcome, Reaction, Verb
+from bot.errors import ConfigError
+from bot.review.config import Trigger
+from bot.review.memory import Dismissal, FindingNote, Remembered, Thread
+from bot.review.model import Effort
+from bot.review.render.markers import dismissal_marker, state_marker
+
+
+def help_(call: Call) -> Outcome:
+    """The list of commands."""
+    return Outcome(what="answered", why="the list of commands", url=call.answer(answers.help_text()))
+
+
+def config(call: Call) -> Outcome:
+    """Every key in force, and where it came from. A broken file is shown with its mistakes."""
+    text = call.desk.config_text()
+    try:
+        body = config_view.view(text, settings=call.desk.settings, effort=call.desk.effort, redactor=call.shapes)
+    except ConfigError as error:
+        body = config_view.broken(error, settings=call.desk.settings, redactor=call.shapes)
+        return Outcome(what="answered", why="the configuration has mistakes", url=call.answer(body))
+    return Outcome(what="answered", why="the configuration in force", url=call.answer(body))
+
+
+def review(call: Call) -> Outcome:
+    """Order a full review. The review itself is the answer, so there is a reaction and no comment."""
+    if not call.desk.pull.is_open:
+        return _refused(call, answers.closed(Verb.REVIEW), "the pull request is closed")
+    if Trigger.COMMAND not in call.config.review.on:
+        return _refused(call, answers.not_by_command(), "`review.on` has no `command`")
+    word = call.rest.split("\n")[0].split(" ")[0].strip(".,!").lower()
+    if word and word not in {effort.value for effort in Effort}:
+        return _refused(call, answers.no_such_effort(word), "no such effort")
+    call.desk.reviews.start(Effort(word) if word else None)
+    why = f"a full review was ordered{f' ({word})' if word else ''}"
+    url = "" if call.react(Reaction.DONE) else call.answer("A full review has been ordered.")
+    return Outcome(what="answered", why=why, url=url)
+
+
+def pause(call: Call) -> Outcome:
+    """No reviews of this pull until somebody resumes them. Stops what runs."""
+    if not call.desk.pull.is_open:
+        return _refused(call, answers.closed(Verb.PAUSE), "the pull request is closed")
+    if given := _given(call):
+        return Outcome(what="answered", why="answered before", url=given)
+    if call.recall.paused_by:
+        return _answered(call, answers.paused_already(call.recall.paused_by), "paused already")
+    call.desk.reviews.stop(f"paused by {call.sender}")
+    return _state(call, answers.paused(), paused_by=call.sender, why="paused")
+
+
+def resume(call: Call) -> Outcome:
+    """Reviews go on with the next push."""
+    if given := _given(call):
+        return Outcome(what="answered", why="answered before", url=given)
+    by = call.recall.paused_by
+    if not by:
+        return _answered(call, answers.not_paused(), "not paused")
+    return _state(call, answers.resumed(by), paused_by="", why="resumed")
+
+
+def ignore(call: Call) -> Outcome:
+    """Dismiss the finding of the thread, for this pull and for the repository."""
+    if call.thread is None:
+        return _refused(call, answers.only_in_thread(Verb.IGNORE), "not in a thread")
+    if call.known is None:
+        return _refused(call, answers.not_our_finding(Verb.IGNORE), "no finding of ours")
+    standing = call.known.dismissal
+    # A thread resolved by hand may have been resolved by somebody who can't excuse, and has no reason: this one counts more.
+    if standing is not None and standing.how in {"ignored", "talked over"}:
+        return _answered(call, answers.ignored_already(standing, call.shapes), "dismissed already")
+    reason = call.shapes.redact(call.rest)[:500]
+    refused = "" if call.thread.is_resolved else call.desk.talk.resolve(call.thread)
+    dismissal = Dismissal(by=call.sender, reason=reason, how="ignored", excuses=call.may_write, held_open=bool(refused))
+    call.desk.memory.remember(_remembered(call.known.note, dismissal, call.thread))
+    text = answers.ignored(reason, refused=refused, redactor=call.shapes)
+    url = call.answer(f"{text}\n\n{dismissal_marker(dismissal)}")
+    return Outcome(what="ignored", why="dismissed, with a reason" if reason else "dismissed", url=url)
+
+
+def resolve(call: Call) -> Outcome:
+    """Resolve the thread: a finding of ours as done with, a person's thread for somebody who may write."""
+    thread = call.thread
+    if thread is None:
+        return _refused(call, answers.only_in_thread(Verb.RESOLVE), "not in a thread")
+    if not thread.is_ours and not call.may_write:
+        why = "it takes the right to write to this repository"
+        return _refused(call, answers.not_yours_to_resolve(why), "a person's thread")
+    if thread.is_resolved and not _left_unsaid(call, thread):
+        return _answered(call, answers.resolved_already(thread.resolved_by), "resolved already")
+    refused = "" if thread.is_resolved else call.desk.talk.resolve(thread)
+    if refused:
+        return _refused(call, answers.not_resolved(refused, call.shapes), "GitHub refused")
+    if call.known is None:
+        return _answered(call, answers.resolved_theirs(), "resolved")
+    return _answered(call, f"{answers.resolved()}\n\n{state_marker({'closed_by': call.sender})}", "resolved")
+
+
+def _left_unsaid(call: Call, thread: Thread) -> bool:
+    """Whether we resolved a finding's thread and were stopped before we could say so."""
+    known = call.known
+    return thread.resolved_by_us and known is not None and not known.closed and known.dismissal is None
+
+
+def _remembered(note: FindingNote, dismissal: Dismissal, thread: Thread) -> Remembered:
+    return Remembered(
+        fingerprint=note.fingerprint,
+        path=note.path,
+        category=note.category,
+        source=note.source,
+        rule=note.rule,
+        title=note.title,
+        lines=note.lines,
+        severity=note.severity,
+        by=dismissal.by,
+        reason=dismissal.reason,
+        url=thread.url,
+    )
+
+
+def _state(call: Call, text: str, *, paused_by: str, why: str) -> Outcome:
+    """Say it in the conversation, wherever it was asked: only there the mark counts for the whole pull."""
+    in_thread = call.ref.kind is CommentKind.THREAD
+    ref = replace(call.ref, kind=CommentKind.CONVERSATION, root=None) if in_thread else call.ref
+    url = call.answer(f"{text}\n\n{state_marker({'paused_by': paused_by})}", ref=ref)
+    call.react(Reaction.DONE)
+    return Outcome(what="answered", why=why, url=url)
+
+
+def _given(call: Call) -> str | None:
+    """The answer that an earlier run of this command left in the conversation, when it was asked in a thread."""
+    if call.ref.kind is not CommentKind.THREAD:
+        return None
+    return call.desk.talk.answered(replace(call.ref, kind=CommentKind.CONVERSATION, root=None))
+
+
+def _answered(call: Call, body: str, why: str) -> Outcome:
+    return Outcome(what="answered", why=why, url=call.answer(body))
+
+
+def _refused(call: Call, body: str, why: str) -> Outcome:
+    url = call.answer(body)
+    call.react(Reaction.NO)
+    return Outcome(what="refused", why=why, url=url)

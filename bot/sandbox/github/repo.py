@@ -50,6 +50,7 @@ class Repo(PullDiffs):
         self.parent: str | None = None
         self.created_at = self.updated_at = world.now()
         self.levels: dict[str, str] = {}
+        self.roles: dict[str, str] = {}
         self.pulls: dict[int, Pull] = {}
         self.reviews: dict[int, Review] = {}
         self.threads: dict[int, Thread] = {}
@@ -65,13 +66,14 @@ class Repo(PullDiffs):
 
     # People
 
-    def permission(self, login: str, level: str) -> None:
-        """Give `login` a level: none, read, triage, write, maintain or admin."""
+    def permission(self, login: str, level: str, *, role: str | None = None) -> None:
+        """Give `login` a level: none, read, triage, write, maintain or admin. `role`: the name of a custom role over it."""
         if level not in LEVELS:
             raise ValueError(f"{level!r} is none of {', '.join(LEVELS)}")
         with self.world.lock:
             self.world.user(login)
             self.levels[login.lower()] = level
+            self.roles[login.lower()] = role or level
 
     def level(self, login: str) -> str:
         """The level of an account; the owner is admin, anybody reads what is public."""

@@ -20,6 +20,7 @@ def get_permission(call: Call) -> Reply:
     if user is None:
         raise not_found()
     level = call.repo.level(user.login)
+    role = call.repo.roles.get(user.login.lower(), level)
     order = ("none", "read", "triage", "write", "maintain", "admin")
     rank = order.index(level)
     permissions = {
@@ -31,8 +32,8 @@ def get_permission(call: Call) -> Reply:
     }
     data = {
         "permission": _ROLES[level],
-        "user": user_json(call.urls, user) | {"permissions": permissions, "role_name": level},
-        "role_name": level,
+        "user": user_json(call.urls, user) | {"permissions": permissions, "role_name": role},
+        "role_name": role,
     }
     return Reply(data=data)
 

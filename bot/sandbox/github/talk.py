@@ -181,8 +181,8 @@ def commit_suggestions(repo: Repo, comments: Sequence[Comment], *, by: str, whic
             if after == before:
                 raise ValueError("This suggestion is invalid because no changes were made to the code")
             texts[path] = after
-        authors = dict.fromkeys(comment.author for comment in comments if comment.author is not user)
-        trailers = "".join(f"\nCo-authored-by: {each.name} <{each.email}>" for each in authors)
+        authors = {comment.author.id: comment.author for comment in comments if comment.author is not user}
+        trailers = "".join(f"\nCo-authored-by: {each.name} <{each.email}>" for each in authors.values())
         headline = message or (
             f"Update {next(iter(texts))}" if len(comments) == 1 else "Apply suggestions from code review"
         )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.diff.model import printable
+from bot.diff.model import Anchor, printable
 from bot.github import limits
 from bot.review.model import CommitSha
 from bot.review.ports import DraftComment, ReviewDraft
@@ -36,6 +36,8 @@ class Part:
     run: str
     body: str
     comments: tuple[DraftComment, ...]
+    base: CommitSha
+    """As the draft's marker has it."""
 
 
 def parts_of(draft: ReviewDraft) -> list[Part]:
@@ -48,12 +50,12 @@ def parts_of(draft: ReviewDraft) -> list[Part]:
     parts = []
     for number, comments in enumerate(groups, start=1):
         if number == 1 and found is not None and found.run == run:
-            parts.append(Part(run=run, body=draft.body, comments=comments))
+            parts.append(Part(run=run, body=draft.body, comments=comments, base=base))
             continue
         name = run if number == 1 else f"{run}.{number}"
         text = draft.body if number == 1 else f"Part {number} of {len(groups)} of this review: {_count(len(comments))}."
         mark = review_marker(ReviewMarker(head=draft.commit, base=base, run=name))
-        parts.append(Part(run=name, body=f"{text}\n\n{mark}", comments=comments))
+        parts.append(Part(run=name, body=f"{text}\n\n{mark}", comments=comments, base=base))
     return parts
 
 
@@ -78,13 +80,12 @@ def review_json(
 
 def comment_json(comment: DraftComment, limit: int = limits.SAFE_BODY) -> dict[str, Any]:
     """One comment of a review. GitHub refuses a `start_line` that equals `line`."""
-    anchor = comment.anchor
-    data: dict[str, Any] = {
-        "path": printable(anchor.path),
-        "body": fit(comment.body, limit),
-        "line": anchor.line,
-        "side": str(anchor.side),
-    }
+    return {"body": fit(comment.body, limit), **place_json(comment.anchor)}
+
+
+def place_json(anchor: Anchor) -> dict[str, Any]:
+    """Where a comment stands."""
+    data: dict[str, Any] = {"path": printable(anchor.path), "line": anchor.line, "side": str(anchor.side)}
     if anchor.start_line < anchor.line:
         data["start_line"] = anchor.start_line
         data["start_side"] = str(anchor.side)

@@ -36,6 +36,32 @@ class GraphReply:
     """`TYPE: message` of each."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutated:
+    """What GraphQL said to a mutation."""
+
+    data: Mapping[str, Any] | None
+    """What the mutation's field gave; None when it was refused."""
+    errors: tuple[str, ...] = ()
+    """`TYPE: message` of each."""
+
+    @property
+    def why(self) -> str:
+        """The messages without their types."""
+        return "; ".join(error.partition(": ")[2] for error in self.errors) or "GitHub gave no reason"
+
+    def is_a(self, *types: str) -> bool:
+        """Whether an error has one of these types, such as `FORBIDDEN`."""
+        return any(error.partition(":")[0] in types for error in self.errors)
+
+
+def mutated(answer: Reply) -> Mutated:
+    """The answer to `GitHubClient.mutate` with a good status. OutsideError when it is no answer of GraphQL's."""
+    found = _graph(answer.json())
+    data = next(iter(found.data.values()), None) if found.data else None
+    return Mutated(data=data if isinstance(data, dict) else None, errors=found.errors)
+
+
 class GitHubClient:
     """Use `connect` or `App.client` to make one. Everything may be called from several threads; close it when done."""
 
@@ -149,20 +175,26 @@ class GitHubClient:
         body = {"query": query, "variables": dict(variables)}
 
         def once() -> Reply | Cut:
-            return self.call("POST", self._line.graphql_url, stop=stop, body=body)
+            return _spoken(self.call("POST", self._line.graphql_url, stop=stop, body=body))
 
         def twice() -> Reply | Cut:
             answer = once()
             failed = not answer.silent if isinstance(answer, Cut) else answer.status >= 500
             return once() if failed and stop.left() > 0 else answer
 
-        answer = self._patient(twice, stop, doing, frozenset()).json()
-        data = answer.get("data") if isinstance(answer, dict) else None
-        errors = answer.get("errors") or () if isinstance(answer, dict) else ()
-        told = tuple(redact(f"{error.get('type') or 'ERROR'}: {error.get('message') or ''}")[:300] for error in errors)
-        if not isinstance(data, dict):
-            raise OutsideError(f"GitHub's GraphQL gave no data while {doing}: {'; '.join(told) or 'no reason given'}")
-        return GraphReply(data=data, errors=told)
+        answer = _graph(self._patient(twice, stop, doing, frozenset()).json())
+        if answer.data is None:
+            why = "; ".join(answer.errors) or "no reason given"
+            raise OutsideError(f"GitHub's GraphQL gave no data while {doing}: {why}")
+        return GraphReply(data=answer.data, errors=answer.errors)
+
+    def mutate(self, mutation: str, given: Mapping[str, Any], *, stop: Stop) -> Reply | Cut:
+        """Send one mutation once and return what came of it; `mutated` reads it. Its one variable is `$input`.
+
+        Never repeated: whoever sends it must look before it sends again, unless twice is the same as once.
+        """
+        body = {"query": mutation, "variables": {"input": dict(given)}}
+        return _spoken(self.call("POST", self._line.graphql_url, stop=stop, body=body))
 
     def pages(
         self,
@@ -201,6 +233,24 @@ class GitHubClient:
         if isinstance(answer, Reply) and (answer.ok or answer.status in bear):
             return answer
         raise error_for(answer, doing=doing)
+
+
+def _graph(answer: Any) -> Mutated:
+    data = answer.get("data") if isinstance(answer, dict) else None
+    errors = answer.get("errors") or () if isinstance(answer, dict) else ()
+    told = tuple(redact(f"{error.get('type') or 'ERROR'}: {error.get('message') or ''}")[:300] for error in errors)
+    return Mutated(data=data if isinstance(data, dict) else None, errors=told)
+
+
+def _spoken(answer: Reply | Cut) -> Reply | Cut:
+    """GraphQL tells of its rate limit with a 200 [docs, rate limits for the GraphQL API]; as a 429 everybody knows it."""
+    if not isinstance(answer, Reply) or answer.status != 200 or "RATE_LIMITED" not in answer.text:
+        return answer
+    return (
+        replace(answer, status=429)
+        if any(e.startswith("RATE_LIMITED:") for e in _graph(answer.json()).errors)
+        else answer
+    )
 
 
 def connect(

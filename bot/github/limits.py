@@ -75,6 +75,13 @@ JWT_PAST_SECONDS = 60
 MAX_APP_NAME = 34
 """[docs, registering a GitHub App] Characters of an App's name."""
 
+MAX_PULL_COMMITS = 250
+"""[api, pulls/list-commits] The list has no more of a pull's commits."""
+
+# What is no content and so not paced: a reaction. [docs, secondary rate limits: "requests that create content", such as
+# issues, comments and pull requests; a reaction is none of them and notifies nobody.] It counts as any other write: 5 of 900
+# points a minute.
+
 # Our own, chosen inside the numbers above.
 
 JWT_SECONDS = 540
@@ -142,3 +149,18 @@ POST_TRIES = 2
 
 MAX_PROBES = 60
 """Pending reviews made to find refused comments; what is still unknown then goes to the summary."""
+
+THUMBS_READ = 20
+"""Thumbs down that are read of a thread's first comment: the first of somebody who may write is enough."""
+
+THREADS_PER_SMALL_PAGE = 25
+"""Threads of a page when GraphQL could not finish one of a hundred: it stops a query after 10 s [docs, GraphQL limits]."""
+
+ROLES_ASKED = 10
+"""Logins of which one review asks what they may do: those who resolved our threads, or put a thumb down."""
+
+STEP_TRIES = 3
+"""Sendings of a change that is the same twice as once, such as a reaction or a thread resolved."""
+
+COMMITS_LOOKED_AT = 30
+"""Newest commits of a branch among which a commit of ours is looked for by its trailer."""

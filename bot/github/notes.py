@@ -13,12 +13,15 @@ from enum import StrEnum
 from bot.errors import SparkError
 from bot.github import limits
 from bot.github.client import GitHubClient, gather
+from bot.github.faults import Reply
 from bot.github.records import NoteRecord, PullRecord, read_notes, read_pull
-from bot.review.model import CommitSha, Fingerprint, Pull
+from bot.review.model import CommitSha, Fingerprint, RepoName
 from bot.review.ports import Stop
 from bot.review.render.markers import read_finding_markers, read_review_marker
 
 _VIEWER = "query { viewer { login } }"
+BOT = "[bot]"
+"""How REST ends the login of an App's account."""
 
 
 class Kind(StrEnum):
@@ -29,17 +32,25 @@ class Kind(StrEnum):
     ISSUE_COMMENTS = "issue comments"
 
 
-def pull_path(pull: Pull) -> str:
+def pull_path(repo: RepoName, number: int) -> str:
     """`/repos/{repo}/pulls/{number}`."""
-    return f"/repos/{pull.repo}/pulls/{pull.number}"
+    return f"/repos/{repo}/pulls/{number}"
+
+
+def same_account(login: str, other: str, *, is_bot: bool) -> bool:
+    """Whether both are one account. REST ends an App's login in `[bot]`; GraphQL does so for some questions alone."""
+    if is_bot:
+        return login.removesuffix(BOT) == other.removesuffix(BOT)
+    return login == other
 
 
 class Notes:
     """Reads reviews and comments of one pull, all pages of them."""
 
-    def __init__(self, client: GitHubClient, pull: Pull, *, stop: Stop) -> None:
+    def __init__(self, client: GitHubClient, repo: RepoName, number: int, *, stop: Stop) -> None:
         self._client = client
-        self._pull = pull
+        self._repo = repo
+        self._number = number
         self._stop = stop
         self._viewer: Future[str | None] | None = None
 
@@ -50,29 +61,48 @@ class Notes:
 
     def head(self) -> PullRecord:
         """The pull as it is now."""
-        return read_pull(self._client.get(pull_path(self._pull), stop=self._stop, doing=self._doing))
+        return read_pull(self._client.get(pull_path(self._repo, self._number), stop=self._stop, doing=self._doing))
 
-    def read(self, *kinds: Kind) -> list[list[NoteRecord]]:
-        """Every review or comment of these kinds, side by side. Of pending reviews only our own are shown to us."""
+    def begin(self, *kinds: Kind) -> list[Future[Reply]]:
+        """Ask for the first page of each kind, and for who we are. Does not wait."""
         self.ask_viewer()
-        paths = [self._path(kind) for kind in kinds]
         params = {"per_page": limits.PER_PAGE, "page": 1}
-        firsts = [
-            self._client.submit(self._client.get, path, stop=self._stop, doing=self._doing, params=params)
-            for path in paths
+        return [
+            self._client.submit(self._client.get, self.path(kind), stop=self._stop, doing=self._doing, params=params)
+            for kind in kinds
         ]
+
+    def read(self, *kinds: Kind, firsts: Sequence[Future[Reply]] = ()) -> list[list[NoteRecord]]:
+        """Every review or comment of these kinds, side by side. Of pending reviews only our own are shown to us.
+
+        `firsts`: what `begin` gave for the same kinds.
+        """
         listings = []
-        for path, first in zip(paths, gather(firsts), strict=True):
-            pages = self._client.pages(path, stop=self._stop, doing=self._doing, first=first)
+        for kind, first in zip(kinds, gather(firsts or self.begin(*kinds)), strict=True):
+            pages = self._client.pages(self.path(kind), stop=self._stop, doing=self._doing, first=first)
             listings.append([note for page in pages for note in read_notes(page)])
         return listings
 
-    def ours(self, notes: Sequence[NoteRecord]) -> list[NoteRecord]:
-        """Those written by the account we post with; by any App where GitHub does not say which account that is."""
+    def since(self, kind: Kind, moment: str) -> list[NoteRecord]:
+        """The comments of a kind that were made or changed since `moment` (`2026-01-31T23:59:59Z`)."""
+        params = {"since": moment}
+        pages = self._client.pages(self.path(kind), stop=self._stop, doing=self._doing, params=params)
+        return [note for page in pages for note in read_notes(page)]
+
+    @property
+    def viewer(self) -> str | None:
+        """The login that we write as; None where GitHub does not say. May wait."""
         self.ask_viewer()
         assert self._viewer is not None
-        login = self._viewer.result()
-        return [note for note in notes if _is_by(note, login)]
+        return self._viewer.result()
+
+    def is_ours(self, note: NoteRecord) -> bool:
+        """Whether it was written by the account we post with; by any App where GitHub does not say which account that is."""
+        return is_by(note.login, self.viewer, is_bot=note.is_bot)
+
+    def ours(self, notes: Sequence[NoteRecord]) -> list[NoteRecord]:
+        """Those that are ours."""
+        return [note for note in notes if self.is_ours(note)]
 
     def with_run(self, notes: Sequence[NoteRecord], run: str) -> NoteRecord | None:
         """Our note whose marker names `run`; a pending review does not count, for nobody sees it."""
@@ -99,14 +129,19 @@ class Notes:
                     found.setdefault(mark, note.url)
         return found
 
+    def comment_path(self, number: int) -> str:
+        """Of one comment of the conversation."""
+        return f"/repos/{self._repo}/issues/comments/{number}"
+
     @property
     def _doing(self) -> str:
-        return f"reading what is on {self._pull.repo}#{self._pull.number}"
+        return f"reading what is on {self._repo}#{self._number}"
 
-    def _path(self, kind: Kind) -> str:
+    def path(self, kind: Kind) -> str:
+        """Where they are listed, and where a new one is posted."""
         if kind is Kind.ISSUE_COMMENTS:
-            return f"/repos/{self._pull.repo}/issues/{self._pull.number}/comments"
-        return f"{pull_path(self._pull)}/{kind}"
+            return f"/repos/{self._repo}/issues/{self._number}/comments"
+        return f"{pull_path(self._repo, self._number)}/{kind}"
 
     def _ask(self) -> str | None:
         """Our login. An App's client knows it. `GET /user` is refused to App and workflow tokens, so GraphQL is asked first."""
@@ -127,10 +162,8 @@ class Notes:
         return name if isinstance(name, str) else None
 
 
-def _is_by(note: NoteRecord, login: str | None) -> bool:
-    """Whether `login` wrote `note`. REST ends an App's login in `[bot]`; GraphQL does so for some questions alone."""
-    if login is None:
-        return note.is_bot
-    if note.is_bot:
-        return note.login.removesuffix("[bot]") == login.removesuffix("[bot]")
-    return note.login == login
+def is_by(login: str, ours: str | None, *, is_bot: bool) -> bool:
+    """Whether `login` is our account; any App is taken for us where `ours` is not known."""
+    if ours is None:
+        return is_bot
+    return bool(login) and same_account(login, ours, is_bot=is_bot)

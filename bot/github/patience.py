@@ -12,8 +12,10 @@ from typing import Final, TypeVar
 from bot import log
 from bot.errors import OutsideError
 from bot.github.faults import RateLimitedError
+from bot.github.reviews import PullPublisher, untaken
+from bot.review.memory import Recall
 from bot.review.model import CommitSha, Fingerprint
-from bot.review.ports import Published, Publisher, ReviewDraft, Stop
+from bot.review.ports import Published, ReviewDraft, Stop
 
 PAUSES: Final = (2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds between tries: a minute in all."""
@@ -41,13 +43,23 @@ def patiently(do: Callable[[], T], *, stop: Stop, pause: Pause, doing: str, fiel
 
 
 class PatientPublisher:
-    """A `Publisher` that posts as soon as GitHub takes it. What landed before an answer was lost is found, not posted twice."""
+    """A `Publisher` that reads and posts as soon as GitHub takes it. What landed before an answer was lost is found, not posted
+    twice, and the steps go on where they were.
+    """
 
-    def __init__(self, inner: Publisher, *, stop: Stop, pause: Pause, fields: Mapping[str, log.Field]) -> None:
+    def __init__(self, inner: PullPublisher, *, stop: Stop, pause: Pause, fields: Mapping[str, log.Field]) -> None:
         self._inner = inner
         self._stop = stop
         self._pause = pause
         self._fields = fields
+
+    def begin(self) -> None:
+        """As the port says."""
+        self._inner.begin()
+
+    def recall(self) -> Recall:
+        """As the port says, with patience."""
+        return self._patiently(self._inner.recall, "reading what is on the pull")
 
     def known(self) -> Mapping[Fingerprint, str]:
         """As the port says."""
@@ -59,6 +71,11 @@ class PatientPublisher:
 
     def publish(self, draft: ReviewDraft) -> Published:
         """As the port says, with patience."""
-        return patiently(
-            lambda: self._inner.publish(draft), stop=self._stop, pause=self._pause, doing="posting", fields=self._fields
-        )
+        published = self._patiently(lambda: self._inner.post(draft), "posting")
+        try:
+            return self._patiently(lambda: self._inner.follow(draft, published), "following up in threads")
+        except OutsideError as error:
+            return untaken(draft, published, error.what)
+
+    def _patiently(self, do: Callable[[], T], doing: str) -> T:
+        return patiently(do, stop=self._stop, pause=self._pause, doing=doing, fields=self._fields)

@@ -13,16 +13,12 @@ from bot.errors import SparkError
 from bot.github import limits
 from bot.github.bodies import review_json
 from bot.github.faults import Cut, Reply
-from bot.github.notes import Kind, Notes, pull_path
 from bot.github.pace import OutOfTimeError
 from bot.github.records import read_note
-from bot.github.sending import Sender
-from bot.review.model import CommitSha, Pull
+from bot.github.sending import PENDING, Sender
+from bot.review.model import CommitSha
 from bot.review.ports import DraftComment, Stop
-from bot.review.render.markers import ReviewMarker, read_review_marker, review_marker
-
-PENDING = "one pending review"
-"""Of GitHub's text when the account has a review that is not submitted."""
+from bot.review.render.markers import ReviewMarker, review_marker
 
 _RESERVE = 10.0
 """Seconds kept for the post itself."""
@@ -40,12 +36,14 @@ class Sorted:
 class Prober:
     """Tells good comments from refused ones, with at most `limits.MAX_PROBES` pending reviews."""
 
-    def __init__(self, sender: Sender, notes: Notes, pull: Pull, *, commit: CommitSha, run: str, stop: Stop) -> None:
+    def __init__(
+        self, sender: Sender, reviews: str, *, commit: CommitSha, base: CommitSha, run: str, stop: Stop
+    ) -> None:
+        """`reviews` is the path of the pull's reviews."""
         self._sender = sender
-        self._notes = notes
-        self._path = f"{pull_path(pull)}/reviews"
+        self._path = reviews
         self._commit = commit
-        mark = ReviewMarker(head=commit, base=pull.base_sha, run=f"{run}.probe")
+        mark = ReviewMarker(head=commit, base=base, run=f"{run}.probe")
         self._body = f"Finding out which comments GitHub takes.\n\n{review_marker(mark)}"
         self._stop = stop
         self._left = limits.MAX_PROBES
@@ -96,32 +94,15 @@ class Prober:
             try:
                 answer = self._sender.write("POST", self._path, body)
                 if isinstance(answer, Reply) and answer.ok:
-                    self._delete(read_note(answer).id)
+                    self._sender.delete(f"{self._path}/{read_note(answer).id}")
                     return None
                 if isinstance(answer, Cut) or answer.status >= 500:
-                    if self.clear():
+                    if self._sender.clear_pending():
                         return None
                     continue
-                if PENDING in answer.message and self.clear():
+                if PENDING in answer.message and self._sender.clear_pending():
                     continue
             except (SparkError, OutOfTimeError):
                 return ""
             return answer.message if answer.status == 422 else ""
         return ""
-
-    def clear(self) -> bool:
-        """Delete a pending review that we left behind; whether there was one."""
-        (reviews,) = self._notes.read(Kind.REVIEWS)
-        found = [
-            review for review in reviews if review.state == "PENDING" and read_review_marker(review.body) is not None
-        ]
-        for review in found:
-            self._delete(review.id)
-        return bool(found)
-
-    def _delete(self, number: int) -> None:
-        # Deleting twice does no harm, so this may be repeated where a POST may not.
-        for _ in range(2):
-            answer = self._sender.write("DELETE", f"{self._path}/{number}")
-            if isinstance(answer, Reply) and answer.status < 500:
-                return

@@ -21,6 +21,8 @@ class PullRecord:
 
     pull: Pull
     totals: Totals
+    maintainer_can_modify: bool = False
+    """Of a fork: whether those who may write to the base may write to the pull's branch, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,12 @@ class NoteRecord:
     url: str
     state: str
     """`PENDING` for a review that is not submitted; empty for comments."""
+    at: str = ""
+    """When it was made (submitted, for a review): `2026-01-31T23:59:59Z`; empty where GitHub does not say."""
+    root: int | None = None
+    """Of a reply in a thread: the thread's first comment."""
+    path: str = ""
+    """Of a comment on lines."""
 
 
 def read_pull(reply: Reply) -> PullRecord:
@@ -78,6 +86,7 @@ def read_pull(reply: Reply) -> PullRecord:
         totals=Totals(
             files=_number(data, "changed_files"), added=_number(data, "additions"), removed=_number(data, "deletions")
         ),
+        maintainer_can_modify=data.get("maintainer_can_modify") is True,
     )
 
 
@@ -121,6 +130,9 @@ def _note(data: Mapping[str, Any]) -> NoteRecord:
         body=_optional(data, "body"),
         url=_optional(data, "html_url"),
         state=_optional(data, "state"),
+        at=_optional(data, "submitted_at") or _optional(data, "created_at"),
+        root=root if isinstance(root := data.get("in_reply_to_id"), int) else None,
+        path=_optional(data, "path"),
     )
 
 
@@ -163,3 +175,60 @@ def _number(data: Mapping[str, Any], key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _lacks(key)
     return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRecord:
+    """One commit of a listing."""
+
+    sha: CommitSha
+    parents: tuple[CommitSha, ...]
+    message: str
+    login: str
+    """Of the account that GitHub takes for its author; empty for none."""
+    is_bot: bool
+    url: str
+
+
+def read_commits(reply: Reply) -> list[CommitRecord]:
+    """One page of a list of commits."""
+    return [_commit(_mapping(entry, "commit")) for entry in _list(reply.json(), "commits")]
+
+
+def _commit(data: Mapping[str, Any]) -> CommitRecord:
+    author = data.get("author") or {}
+    return CommitRecord(
+        sha=CommitSha(_text(data, "sha")),
+        parents=tuple(
+            CommitSha(_text(_mapping(parent, "parent"), "sha")) for parent in _list(data.get("parents"), "parents")
+        ),
+        message=_optional(_mapping(data.get("commit"), "commit"), "message"),
+        login=_optional(author, "login"),
+        is_bot=author.get("type") == "Bot",
+        url=_optional(data, "html_url"),
+    )
+
+
+def read_commit_paths(reply: Reply) -> list[str]:
+    """One page of the files of `GET /repos/{repo}/commits/{sha}`: new paths, and the old one of what was renamed."""
+    found = []
+    for entry in _list(_mapping(reply.json(), "commit").get("files"), "files"):
+        file = _mapping(entry, "file")
+        found += [_text(file, "filename")] + ([old] if (old := _optional(file, "previous_filename")) else [])
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRecord:
+    """What somebody may do in a repository."""
+
+    permission: str
+    """`admin`, `write`, `read` or `none`: what GitHub itself reduces every role to."""
+    role_name: str
+    """The role by its name, also `maintain`, `triage` and roles that an organisation made."""
+
+
+def read_level(reply: Reply) -> LevelRecord:
+    """`GET /repos/{repo}/collaborators/{login}/permission`."""
+    data = _mapping(reply.json(), "permission")
+    return LevelRecord(permission=_text(data, "permission"), role_name=_optional(data, "role_name"))

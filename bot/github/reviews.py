@@ -6,34 +6,35 @@ nothing comes twice. Never approves and never requests changes.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import NotPermittedError, OutsideError, SparkError
 from bot.github import limits
-from bot.github.bodies import Part, parts_of, review_json, tell
+from bot.github.bodies import Part, fit, parts_of, review_json, tell
 from bot.github.client import GitHubClient
-from bot.github.faults import Reply, error_for
-from bot.github.notes import Kind, Notes, pull_path
+from bot.github.faults import Cut, Reply, error_for
+from bot.github.graph import Graph
+from bot.github.notes import Kind, Notes
 from bot.github.pace import OutOfTimeError, Pace
-from bot.github.probing import PENDING, Prober
-from bot.github.records import NoteRecord, PullRecord
-from bot.github.sending import Landed, Sender
-from bot.review.model import CommitSha, Fingerprint, Pull
-from bot.review.ports import DraftComment, Published, ReviewDraft, Stop
-
-NEEDS = "pull_requests=write"
-"""The permission that posting takes."""
+from bot.github.people import Collaborators
+from bot.github.probing import Prober
+from bot.github.pull_memory import PullMemory
+from bot.github.records import NoteRecord, PullRecord, read_note
+from bot.github.sending import NEEDS, PENDING, TOO_LONG, Landed, Sender
+from bot.github.steps import Steps, unwalked
+from bot.github.threads import Threads
+from bot.review.memory import Recall
+from bot.review.model import CommitSha, Fingerprint, RepoName
+from bot.review.ports import Amend, DraftComment, Published, ReviewDraft, Stop
 
 _SECONDS = 120.0
 """For posting when the caller names no deadline."""
 
 _ROUNDS = 4
 """Tries at one part, each after something was mended."""
-
-_TOO_LONG = "is too long"
-"""Of GitHub's text for a body; it counts some characters more than once."""
 
 _MOVED = "the pull request has moved on"
 
@@ -53,7 +54,14 @@ class PullPublisher:
     """The `Publisher` port for a pull. `pace` is shared by all that write with the same account."""
 
     def __init__(
-        self, client: GitHubClient, pull: Pull, *, pace: Pace, stop: Stop | None = None, fresh: float = 0.0
+        self,
+        client: GitHubClient,
+        repo: RepoName,
+        number: int,
+        *,
+        pace: Pace,
+        stop: Stop | None = None,
+        fresh: float = 0.0,
     ) -> None:
         """`fresh`: seconds from now for which the pull's head counts as just read. Within them the head is asked for
         beside the post instead of before it, which saves a round trip; a move is then told after the fact.
@@ -61,37 +69,74 @@ class PullPublisher:
         self._fresh_until = client.clock.now() + fresh
         stop = stop or Stop(deadline=client.clock.now() + _SECONDS, clock=client.clock)
         self._client = client
-        self._pull = pull
         self._stop = stop
-        self._notes = Notes(client, pull, stop=stop)
+        self._notes = Notes(client, repo, number, stop=stop)
+        self._threads = Threads(client, repo, number, stop=stop)
+        people = Collaborators(client, repo, stop=stop)
+        self._memory = PullMemory(client, notes=self._notes, threads=self._threads, may_write=people.may_write)
         self._sender = Sender(client, self._notes, pace=pace, stop=stop)
-        self._reviews: list[NoteRecord] | None = None
-        self._doing = f"posting a review on {pull.repo}#{pull.number}"
+        graph = Graph(client, pace=pace, stop=stop)
+        self._steps = Steps(notes=self._notes, threads=self._threads, sender=self._sender, graph=graph)
+        self._lock = threading.Lock()
+        self._recall: Recall | None = None
+        self._seen: Sequence[NoteRecord] | None = None
+        self._doing = f"posting a review on {repo}#{number}"
+
+    def begin(self) -> None:
+        """See `Publisher.begin`."""
+        with self._lock:
+            if self._recall is None:
+                self._memory.begin()
+
+    def recall(self) -> Recall:
+        """See `Publisher.recall`. Raises NotPermittedError, CredentialsError, OutsideError; then it may be asked for again."""
+        with self._lock:
+            if self._recall is None:
+                known = self._memory.read()
+                self._recall, self._seen = known.recall, known.notes
+            return self._recall
 
     def known(self) -> Mapping[Fingerprint, str]:
         """Findings that already have a thread of ours, or stand in a summary of ours, with their URL."""
         comments, reviews, talk = self._notes.read(Kind.COMMENTS, Kind.REVIEWS, Kind.ISSUE_COMMENTS)
         # Where GitHub took no review, what it would have said stands in the conversation.
-        self._reviews = [*talk, *reviews]
-        return self._notes.fingerprints(comments, self._reviews)
+        self._seen = [*talk, *reviews]
+        return self._notes.fingerprints(comments, self._seen)
 
     def standing(self, head: CommitSha) -> str | None:
         """The URL of our newest review of `head`, as far as `known` has seen."""
-        note = self._notes.with_head(self._reviews or [], head)
+        note = self._notes.with_head(self._seen or [], head)
         return note.url if note is not None else None
 
     def publish(self, draft: ReviewDraft) -> Published:
-        """Post the draft once. See `Publisher.publish`."""
+        """Post the draft once, then take its steps. See `Publisher.publish`."""
+        published = self.post(draft)
+        try:
+            return self.follow(draft, published)
+        except OutsideError as error:
+            return untaken(draft, published, error.what)
+
+    def follow(self, draft: ReviewDraft, published: Published) -> Published:
+        """Take the draft's steps, when its review is on the pull. Raises OutsideError while GitHub is away."""
+        if published.url is None or not draft.steps:
+            return published
+        walked = self._steps.walk(draft.steps)
+        return replace(published, followed=walked.followed, unfollowed=walked.unfollowed)
+
+    def post(self, draft: ReviewDraft) -> Published:
+        """Post the draft without its steps, or put its text in the place of our last review's."""
         head = self._client.submit(self._notes.head)
-        seen = self._reviews if self._reviews is not None else self._notes.read(Kind.REVIEWS)[0]
+        seen = self._seen if self._seen is not None else self._notes.read(Kind.REVIEWS)[0]
         # What this very publisher posts is not in that listing.
-        self._reviews = None
+        self._seen = None
         parts = parts_of(draft)
         landed = {part.run: note for part in parts if (note := self._notes.with_run(seen, part.run)) is not None}
         is_fresh = self._client.clock.now() < self._fresh_until and not landed
         now = draft.commit if is_fresh else head.result().pull.head_sha
         if now != draft.commit and not landed:
             return Published(url=None, posted=(), unposted=_all(draft.comments, _MOVED), moved_to=now)
+        if draft.amend is not None and not landed and (url := self._amend(draft.amend, parts[0])) is not None:
+            return Published(url=url, posted=(), moved_to=_moved(head, draft.commit) if is_fresh else None)
         done: list[_Done] = []
         for part in parts:
             if part.run in landed:
@@ -109,6 +154,31 @@ class PullPublisher:
             problem=next((each.problem for each in done if each.problem), ""),
         )
 
+    def _amend(self, amend: Amend, part: Part) -> str | None:
+        """Replace the text of a review of ours; None when GitHub does not let us, and a new one must be posted.
+
+        The same text twice is the same as once, so a lost answer is no reason to look. Raises OutsideError.
+        """
+        verb, path = "PUT", f"{self._notes.path(Kind.REVIEWS)}/{amend.id}"
+        if amend.in_conversation:
+            verb, path = "PATCH", self._notes.comment_path(amend.id)
+        limit = limits.SAFE_BODY
+        answer: Reply | Cut = Cut(reason="not sent")
+        for _ in range(limits.STEP_TRIES):
+            try:
+                answer = self._sender.write(verb, path, {"body": fit(part.body, limit)})
+            except OutOfTimeError:
+                return None
+            if isinstance(answer, Reply) and answer.ok:
+                return read_note(answer).url or amend.url
+            if isinstance(answer, Reply) and answer.status == 422 and TOO_LONG in answer.message:
+                limit //= 2
+            elif isinstance(answer, Reply) and answer.status < 500:
+                break
+        if isinstance(answer, Reply) and answer.status in {403, 404, 410, 422}:
+            return None
+        raise error_for(answer, doing=self._doing, needs=NEEDS)
+
     def _try(self, part: Part, commit: CommitSha, *, is_first: bool) -> _Done:
         """Post a part. What stops the job is raised for the first one; later ones leave a review that is there."""
         try:
@@ -124,11 +194,11 @@ class PullPublisher:
 
     def _post(self, part: Part, commit: CommitSha) -> _Done:
         """One part, with as many of its comments as GitHub takes; the others stand in its body."""
-        path = f"{pull_path(self._pull)}/reviews"
+        path = self._notes.path(Kind.REVIEWS)
         good: Sequence[DraftComment] = part.comments
         refused: list[tuple[DraftComment, str]] = []
         limit = limits.SAFE_BODY
-        prober = Prober(self._sender, self._notes, self._pull, commit=commit, run=part.run, stop=self._stop)
+        prober = Prober(self._sender, path, commit=commit, base=part.base, run=part.run, stop=self._stop)
         why = ""
         for _ in range(_ROUNDS):
             body = tell(part.body, refused, limit=limit)
@@ -142,11 +212,11 @@ class PullPublisher:
                 raise error_for(answer, doing=self._doing, needs=NEEDS)
             why = answer.message
             if PENDING in why:
-                if not prober.clear():
+                if not self._sender.clear_pending():
                     why = "you have a pending review on this pull request; submit or discard it"
                     break
                 continue
-            if _TOO_LONG in why and limit == limits.SAFE_BODY:
+            if TOO_LONG in why and limit == limits.SAFE_BODY:
                 limit //= 2
                 continue
             now = self._notes.head().pull.head_sha
@@ -164,7 +234,7 @@ class PullPublisher:
         """The last resort: GitHub takes no review, so everything goes into a comment of the conversation."""
         body = tell(part.body, [(comment, why) for comment in part.comments])
         json = {"body": review_json(commit=None, body=body, comments=(), event=None)["body"]}
-        path = f"/repos/{self._pull.repo}/issues/{self._pull.number}/comments"
+        path = self._notes.path(Kind.ISSUE_COMMENTS)
         answer = self._sender.once(path, json, run=part.run, kind=Kind.ISSUE_COMMENTS, doing=self._doing)
         unposted = _all(part.comments, why)
         if isinstance(answer, Landed):
@@ -202,3 +272,9 @@ def _all(comments: Sequence[DraftComment], why: str) -> tuple[tuple[Fingerprint,
 
 def _told(refused: Sequence[tuple[DraftComment, str]]) -> tuple[tuple[Fingerprint, str], ...]:
     return tuple((comment.fingerprint, reason) for comment, reason in refused)
+
+
+def untaken(draft: ReviewDraft, published: Published, why: str) -> Published:
+    """`published` with none of the draft's steps taken."""
+    walked = unwalked(draft.steps, why)
+    return replace(published, followed=walked.followed, unfollowed=walked.unfollowed)

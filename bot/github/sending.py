@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from bot.errors import OutsideError, SparkError
 from bot.github import limits
+from bot.github.bodies import fit
 from bot.github.client import GitHubClient
 from bot.github.faults import Cut, Reply, error_for
 from bot.github.notes import Kind, Notes
 from bot.github.pace import Pace
-from bot.github.records import read_note
+from bot.github.records import NoteRecord, read_note
+from bot.review.memory import CommentId
 from bot.review.ports import Stop
+from bot.review.render.markers import read_review_marker
+
+NEEDS: Final = "pull_requests=write"
+"""The permission that writing on a pull takes."""
+
+PENDING: Final = "one pending review"
+"""Of GitHub's text when the account has a review that is not submitted."""
+
+TOO_LONG: Final = "is too long"
+"""Of GitHub's text for a body; it counts some characters more than once."""
 
 _LOOKS = 2
 """A write that answered 502 may become visible a moment later, so the pull is looked at twice."""
@@ -42,6 +54,71 @@ class Sender:
         Raises OutsideError when GitHub stays down or silent, and when it cannot be told whether the write landed;
         OutOfTimeError when it could not be sent in time.
         """
+        return self._once(path, body, kind, doing, lambda notes: self._notes.with_run(notes, run))
+
+    def comment(
+        self, kind: Kind, body: Mapping[str, Any], *, is_it: Callable[[NoteRecord], bool], doing: str
+    ) -> Landed | Reply:
+        """POST a comment of the conversation, or one on lines, once; `is_it` knows it among our own. Raises as `once`.
+
+        A text that is too long for GitHub is cut; a pending review that a run of ours left behind is deleted when it is in
+        the way.
+        """
+
+        def find(notes: Sequence[NoteRecord]) -> NoteRecord | None:
+            return next((note for note in reversed(self._notes.ours(notes)) if is_it(note)), None)
+
+        limit = limits.SAFE_BODY
+        cleared = False
+        while True:
+            sent = {**body, "body": fit(str(body["body"]), limit)}
+            answer = self._once(self._notes.path(kind), sent, kind, doing, find)
+            if isinstance(answer, Landed) or answer.status != 422:
+                return answer
+            if TOO_LONG in answer.message and limit == limits.SAFE_BODY:
+                limit //= 2
+            elif PENDING in answer.message and not cleared and self.clear_pending():
+                cleared = True
+            else:
+                return answer
+
+    def reply(self, root: CommentId, body: str, *, is_it: Callable[[str], bool]) -> Landed:
+        """A comment at the end of a thread, once; `is_it` knows its body. Raises also for a refusal."""
+        doing = "writing in a thread"
+        # Not the path `.../replies`: GitHub's description says that Apps may not use that one [api].
+        answer = self.comment(
+            Kind.COMMENTS,
+            {"body": body, "in_reply_to": root},
+            is_it=lambda note: note.root == root and is_it(note.body),
+            doing=doing,
+        )
+        if isinstance(answer, Reply):
+            raise error_for(answer, doing=doing, needs=NEEDS)
+        return answer
+
+    def clear_pending(self) -> bool:
+        """Delete the pending reviews that a run of ours left behind; whether there was one."""
+        (listed,) = self._notes.read(Kind.REVIEWS)
+        found = [each for each in listed if each.state == "PENDING" and read_review_marker(each.body) is not None]
+        for review in found:
+            self.delete(f"{self._notes.path(Kind.REVIEWS)}/{review.id}")
+        return bool(found)
+
+    def delete(self, path: str) -> None:
+        """Delete. Twice does no harm, so this may be repeated where a POST may not."""
+        for _ in range(2):
+            answer = self.write("DELETE", path)
+            if isinstance(answer, Reply) and answer.status < 500:
+                return
+
+    def _once(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        kind: Kind,
+        doing: str,
+        find: Callable[[Sequence[NoteRecord]], NoteRecord | None],
+    ) -> Landed | Reply:
         answer: Reply | Cut = Cut(reason="not sent")
         for _ in range(limits.POST_TRIES):
             answer = self.write("POST", path, body)
@@ -50,7 +127,7 @@ class Sender:
                 return Landed(url=note.url, id=note.id)
             if isinstance(answer, Reply) and answer.status < 500:
                 return answer
-            landed = self._find(run, kind, answer, doing)
+            landed = self._find(kind, answer, doing, find)
             if landed is not None:
                 return landed
         raise error_for(answer, doing=doing)
@@ -59,7 +136,13 @@ class Sender:
         """Send once, in turn. Raises OutOfTimeError."""
         return self._pace.write(lambda: self._client.call(verb, path, stop=self._stop, body=body), stop=self._stop)
 
-    def _find(self, run: str, kind: Kind, answer: Reply | Cut, doing: str) -> Landed | None:
+    def _find(
+        self,
+        kind: Kind,
+        answer: Reply | Cut,
+        doing: str,
+        find: Callable[[Sequence[NoteRecord]], NoteRecord | None],
+    ) -> Landed | None:
         for look in range(_LOOKS):
             if look and not self._pace.pause(limits.SECONDS_BETWEEN_WRITES, stop=self._stop):
                 break
@@ -70,7 +153,7 @@ class Sender:
                     f"{error_for(answer, doing=doing).what}, and whether it arrived could not be seen: {error.what}",
                     remedy="Run again: what did arrive is found and not posted twice",
                 ) from error
-            note = self._notes.with_run(notes, run)
+            note = find(notes)
             if note is not None:
                 return Landed(url=note.url, id=note.id)
         return None

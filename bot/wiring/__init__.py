@@ -241,7 +241,7 @@ class Shared:
         self, place: PullPlace, pull: Pull, stop: Stop, *, fields: Mapping[str, log.Field] | None = None
     ) -> Publisher:
         """Posts on a server's pull, in whose head nothing is believed that was not just read. `fields`: for the log."""
-        inner = PullPublisher(place.client, pull, pace=self._pace(place.installation), stop=stop)
+        inner = PullPublisher(place.client, pull.repo, pull.number, pace=self._pace(place.installation), stop=stop)
         return PatientPublisher(inner, stop=stop, pause=self._waits.pause, fields=fields or {})
 
     def patiently(self, do: Callable[[], T], *, stop: Stop, doing: str, fields: Mapping[str, log.Field]) -> T:
@@ -288,9 +288,9 @@ class Shared:
         stop.on_stop(posting.cancel)
         return posting
 
-    def _publisher(self, client: GitHubClient, account: int, stop: Stop) -> Callable[[Pull], Publisher]:
+    def _publisher(self, client: GitHubClient, account: int, stop: Stop) -> Callable[[Pull], PullPublisher]:
         pace = self._pace(account)
-        return lambda pull: PullPublisher(client, pull, pace=pace, stop=stop, fresh=HEAD_IS_FRESH)
+        return lambda pull: PullPublisher(client, pull.repo, pull.number, pace=pace, stop=stop, fresh=HEAD_IS_FRESH)
 
     def _patient(self, errand: Errand) -> Callable[[Pull], Publisher]:
         """A server has time to wait for GitHub, and nobody who would run it again."""

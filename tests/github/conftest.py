@@ -113,7 +113,9 @@ class Desk:
     def publisher(
         self, pull: Pull, *, stop: Stop | None = None, token: str = TOKEN, fresh: float = 0.0
     ) -> PullPublisher:
-        return PullPublisher(self.client(token), pull, pace=self.pace, stop=stop or self.clock.stop(), fresh=fresh)
+        return PullPublisher(
+            self.client(token), pull.repo, pull.number, pace=self.pace, stop=stop or self.clock.stop(), fresh=fresh
+        )
 
     def sent(self, method: str = "", contains: str = "") -> list[Any]:
         """The requests seen, those of this method whose path contains this."""

@@ -250,7 +250,7 @@ def test_a_client_of_the_app_does_not_ask_who_it_is(desk, key) -> None:
         stop=desk.clock.stop(),
     )
     client = desk.app(key).client(installation.id, REPO)
-    notes = Notes(client, pull.open().change.pull, stop=desk.clock.stop())
+    notes = Notes(client, REPO, pull.open().change.pull.number, stop=desk.clock.stop())
     body = {"body": "ours <!-- spark:finding v1 0123456789abcdef -->"}
     assert client.call("POST", f"/repos/{REPO}/issues/1/comments", stop=desk.clock.stop(), body=body).status == 201
     desk.world.actions_token(REPO, "job")
@@ -269,7 +269,7 @@ def test_what_the_manifest_asks_for_is_enough_for_a_review_of_a_private_reposito
     client = desk.app(key).client(installation.id, REPO)
     opened = PullSource(client, REPO, number, compare=None, stop=desk.clock.stop()).open()
     assert opened.files.text("a.py") == "a = 1\n"
-    publisher = PullPublisher(client, opened.change.pull, pace=desk.pace, stop=desk.clock.stop())
+    publisher = PullPublisher(client, REPO, opened.change.pull.number, pace=desk.pace, stop=desk.clock.stop())
     assert publisher.known() == {}
     for path, body in (
         (f"/repos/{REPO}/pulls/{number}/reviews", {"body": "b", "event": "COMMENT"}),

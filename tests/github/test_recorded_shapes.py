@@ -121,7 +121,13 @@ def _read(client: GitHubClient, clock) -> Opened:
 
 def _publisher(client: GitHubClient, opened: Opened, clock) -> PullPublisher:
     assert opened.change.pull is not None
-    return PullPublisher(client, opened.change.pull, pace=Pace(clock=clock, wait=clock.wait), stop=clock.stop())
+    return PullPublisher(
+        client,
+        opened.change.pull.repo,
+        opened.change.pull.number,
+        pace=Pace(clock=clock, wait=clock.wait),
+        stop=clock.stop(),
+    )
 
 
 def _comment(number: int, file: FilePatch, line: int) -> DraftComment:

@@ -162,7 +162,7 @@ def ignored(reason: str, *, refused: str, redactor: Redactor) -> str:
         text += " With a reason (`/spark ignore REASON`) others would know why."
     if refused:
         return f"{text}\n\n{_not_resolved(refused, redactor)} The dismissal holds all the same."
-    return f"{text} To take it back, unresolve this thread."
+    return f"{text} To have it counted here again, unresolve this thread."
 
 
 def ignored_already(dismissal: Dismissal, redactor: Redactor) -> str:
@@ -173,7 +173,7 @@ def ignored_already(dismissal: Dismissal, redactor: Redactor) -> str:
 
 def resolved() -> str:
     """By us, because somebody asked for it."""
-    return "Resolved, as you asked. If the same thing turns up in a later push, I open this thread again."
+    return "Resolved, as you asked. Should its code change and the same thing be there again, I open this thread again."
 
 
 def resolved_theirs() -> str:
@@ -181,8 +181,10 @@ def resolved_theirs() -> str:
     return "Resolved, as you asked."
 
 
-def resolved_already(by: str) -> str:
+def resolved_already(by: str, *, by_us: bool) -> str:
     """And nothing was changed."""
+    if by_us:
+        return "I resolved this thread already."
     return f"This thread was resolved already by {who(by)}." if by else "This thread was resolved already."
 
 

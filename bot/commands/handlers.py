@@ -99,7 +99,9 @@ def resolve(call: Call) -> Outcome:
         why = "it takes the right to write to this repository"
         return _refused(call, answers.not_yours_to_resolve(why), "a person's thread")
     if thread.is_resolved and not _left_unsaid(call, thread):
-        return _answered(call, answers.resolved_already(thread.resolved_by), "resolved already")
+        return _answered(
+            call, answers.resolved_already(thread.resolved_by, by_us=thread.resolved_by_us), "resolved already"
+        )
     refused = "" if thread.is_resolved else call.desk.talk.resolve(thread)
     if refused:
         return _refused(call, answers.not_resolved(refused, call.shapes), "GitHub refused")

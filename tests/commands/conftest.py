@@ -19,6 +19,7 @@ import pytest
 from bot.commands.call import Call
 from bot.commands.grammar import parse
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction
+from bot.commands.permit import WRITERS
 from bot.commands.ports import CommitDraft, Committed, Desk, NotCommitted, PullCommit
 from bot.commands.serve import serve
 from bot.diff.model import Anchor, Side
@@ -28,7 +29,6 @@ from bot.review.config import CONFIG_PATH, RepoConfig, Role, read_config
 from bot.review.memory import (
     CommentId,
     FindingNote,
-    KnownFinding,
     PastReview,
     Recall,
     Remembered,
@@ -38,13 +38,12 @@ from bot.review.memory import (
 )
 from bot.review.model import Category, Change, CommitSha, Effort, Fingerprint, Pull, RepoName, Severity, Usage
 from bot.review.ports import CallKind, CallReport, Opened, Prompt, Stop, StreamEnd
+from bot.review.recall import PastNote, assemble
 from bot.review.render.markers import (
     answer_marker,
     finding_marker,
     note_marker,
-    read_dismissal_marker,
     read_keys,
-    read_state_marker,
     split_ending,
 )
 
@@ -153,8 +152,8 @@ class FakeTalk:
     suggestions: list[Posted] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     threads: dict[ThreadId, Thread] = field(default_factory=dict)
-    notes: dict[ThreadId, FindingNote] = field(default_factory=dict)
-    """Of the threads that are about a finding of ours."""
+    may_write: Callable[[str], bool] = lambda _login: False
+    author: str = ""
     last: PastReview | None = None
     remembered: tuple[Remembered, ...] = ()
     refuses: set[str] = field(default_factory=set)
@@ -204,23 +203,13 @@ class FakeTalk:
     def recall(self) -> Recall:
         self._may("recall")
         self.recalled += 1
-        findings = [self._known(thread) for id_, thread in self.threads.items() if id_ in self.notes]
-        states = [
-            state
-            for one in self.answers
-            if one.ref is not None
-            and one.ref.kind is not CommentKind.THREAD
-            and (state := read_state_marker(one.body)) is not None
-            and "paused_by" in state
+        notes = [
+            PastNote(id=number, url=one.url, body=one.body, is_ours=True, in_conversation=True, state="")
+            for number, one in enumerate(self.answers)
+            if one.ref is not None and one.ref.kind is not CommentKind.THREAD
         ]
-        return Recall(
-            findings=tuple(findings),
-            known={one.note.fingerprint: one.thread.url for one in findings},
-            last=self.last,
-            threads=tuple(self.threads.values()),
-            paused_by=str(states[-1]["paused_by"]) if states else "",
-            remembered=self.remembered,
-        )
+        found = assemble(tuple(self.threads.values()), notes, may_write=self.may_write, author=self.author)
+        return replace(found, last=self.last, remembered=self.remembered)
 
     def recent_answers(self, minutes: int) -> int:
         self._may("recent_answers")
@@ -260,19 +249,6 @@ class FakeTalk:
         now = self.threads[thread.id]
         self.threads[thread.id] = replace(now, comments=(*now.comments, said))
         return number
-
-    def _known(self, thread: Thread) -> KnownFinding:
-        """As `recall.assemble` reads what the commands wrote; its other rules are its own tests' business."""
-        ours = [said.body for said in thread.comments if said.is_ours]
-        dismissals = [found for body in ours if (found := read_dismissal_marker(body)) is not None]
-        dismissal = dismissals[-1] if dismissals and (thread.is_resolved or dismissals[-1].held_open) else None
-        closed = any("closed_by" in (read_state_marker(body) or {}) for body in ours)
-        return KnownFinding(
-            note=self.notes[thread.id],
-            thread=thread,
-            dismissal=dismissal,
-            closed=closed and thread.is_resolved and thread.resolved_by_us,
-        )
 
 
 @dataclass
@@ -446,9 +422,7 @@ class World:
         if suggestion is not None:
             text += f"\n\n```suggestion\n{suggestion}\n```"
         body = f"{text}\n\n{note_marker(note)}\n{finding_marker(note.fingerprint)}"
-        thread = self.thread(body, by=ACCOUNT, path=path, line=line, start=start)
-        self.talk.notes[thread.id] = note
-        return thread
+        return self.thread(body, by=ACCOUNT, path=path, line=line, start=start)
 
     def thread(
         self, body: str, *, by: str = "linus", path: str = "app.py", line: int | None = 4, start: int | None = None
@@ -608,12 +582,13 @@ def make_world(tmp_path: Path) -> MakeWorld:
             base_sha: {path: text.encode() for path, text in before.items()},
             head_sha: {path: text.encode() for path, text in after.items()},
         }
+        people = FakePeople(roles=dict(roles if roles is not None else {"ada": Role.WRITE, "grace": Role.WRITE}))
         first = PullCommit(sha=head_sha, parents=(base_sha,), message="A cache for settings", is_ours=False)
         return World(
             base=before,
             head=after,
-            talk=FakeTalk(),
-            people=FakePeople(roles=dict(roles if roles is not None else {"ada": Role.WRITE, "grace": Role.WRITE})),
+            talk=FakeTalk(may_write=lambda login: people.roles.get(login) in WRITERS, author=author),
+            people=people,
             branch=FakeBranch(trees=trees, log=[first]),
             memory=FakeMemory(),
             reviews=FakeReviews(),

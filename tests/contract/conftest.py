@@ -68,6 +68,7 @@ def people(walk: Walk, head: str) -> None:
     walk("GET", f"{REPO}/git/blobs/{blob}")
     walk("GET", f"{REPO}/git/trees/{head}?recursive=1")
     walk("GET", f"{REPO}/commits/work")
+    walk("GET", f"{REPO}/commits?sha=work&per_page=1")
     walk("GET", f"{REPO}/commits/{head}/pulls")
     walk("GET", f"{REPO}/compare/main...work")
     walk("GET", f"{REPO}/collaborators/alice/permission")

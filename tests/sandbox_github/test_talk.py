@@ -248,6 +248,8 @@ def test_an_app_that_is_installed_on_the_fork_commits_there_all_the_same(desk) -
     mutate(desk, "createCommitOnBranch", commit_on("erin/demo", head), token=token)
     assert pull.head_sha != head
     assert desk.client.get(f"{REPO}/pulls/1/commits").json[-1]["author"]["login"] == "spark[bot]"
+    shown = desk.client.get("/repos/erin/demo/commits?sha=fix&per_page=2").json
+    assert [each["sha"] for each in shown] == [pull.head_sha, head]
 
 
 def test_a_pull_of_the_repository_itself_has_no_maintainers_to_let_in(pulled) -> None:

@@ -169,8 +169,15 @@ class GitRepo:
 
     def commits_between(self, base: str, head: str) -> tuple[CommitInfo, ...]:
         """What `head` has and `base` has not, oldest first."""
+        return self._log("--reverse", f"{base}..{head}")
+
+    def history(self, head: str) -> tuple[CommitInfo, ...]:
+        """All that `head` has, newest first."""
+        return self._log(head)
+
+    def _log(self, *which: str) -> tuple[CommitInfo, ...]:
         form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%ad%x00%cn%x00%ce%x00%cd%x00%B%x01"
-        out = self.run("log", "--reverse", "--topo-order", "--date=raw", f"--format={form}", f"{base}..{head}")
+        out = self.run("log", "--topo-order", "--date=raw", f"--format={form}", *which)
         return tuple(_commit_of(part.lstrip(b"\n")) for part in out.split(b"\x01") if part.strip())
 
     def merge_base(self, one: str, other: str) -> str | None:

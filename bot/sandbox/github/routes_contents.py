@@ -163,6 +163,12 @@ def get_commit(call: Call) -> Reply:
     return Reply(data=commit_json(call.urls, repo, commit) | {"stats": stats, "files": files})
 
 
+def list_commits(call: Call) -> Reply:
+    """The history of a branch or commit, newest first."""
+    sha = commit_named(call.repo, call.query.get("sha") or call.repo.default_branch)
+    return call.page([_shown(call, each) for each in call.repo.git.history(sha)])
+
+
 def validation_failed_sha(name: str) -> ApiError:
     """422 for a sha that is none."""
     return ApiError(422, f"No commit found for SHA: {name}")
@@ -260,6 +266,7 @@ ROUTES = {
     ),
     ("GET", f"{_REPO}/git/blobs/<sha>"): Route(run=get_blob, needs=_READ, docs="git/blobs#get-a-blob"),
     ("GET", f"{_REPO}/git/trees/<path:ref>"): Route(run=get_tree, needs=_READ, docs="git/trees#get-a-tree"),
+    ("GET", f"{_REPO}/commits"): Route(run=list_commits, needs=_READ, docs="commits/commits#list-commits"),
     ("GET", f"{_REPO}/commits/<path:ref>"): Route(run=get_commit, needs=_READ, docs="commits/commits#get-a-commit"),
     ("GET", f"{_REPO}/compare/<path:basehead>"): Route(
         run=compare, needs=_READ, docs="commits/commits#compare-two-commits"

@@ -13,6 +13,7 @@ from bot.review.model import Effort
 from bot.review.ports import CallKind, Prompt
 from bot.review.prompt_data import Data, cut, make_prompt, window
 from bot.review.prompt_text import DATA_RULE
+from bot.review.scan import ObjectScanner
 from bot.review.shown import visible, visible_lines
 
 ANSWER_TOKENS = 1_500
@@ -85,6 +86,8 @@ class Shown:
     """The line around which a long file is shown."""
     lines: str = ""
     """The lines of the thread: `path, file` and numbered lines."""
+    files: str = ""
+    """The list of the change's files, one a line, where not all of the change may be shown."""
     change: str = ""
     """The diff, as chunks print it."""
     missing: str = ""
@@ -122,6 +125,7 @@ def _data(shown: Shown) -> Data:
         data.add("file", window(shown.file_text, near=shown.near))
     data.add("title", visible_lines(cut(shown.title, TITLE_CAP)) if shown.title else "")
     data.add("description", visible_lines(cut(shown.description, DESCRIPTION_CAP)) if shown.description else "")
+    data.add("files", shown.files)
     data.add("change", shown.change)
     data.add("lines", shown.lines)
     data.add("report", visible_lines(cut(shown.report, SAID_CAP * 2)) if shown.report else "")
@@ -142,3 +146,27 @@ def _conversation(said: Sequence[tuple[str, str]]) -> str:
     left_out = len(told) - len(told[:1]) - len(kept)
     gap = [f"({left_out} comments between are not shown)"] if left_out else []
     return "\n".join([*told[:1], *gap, *reversed(kept)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyAnswer:
+    """What a reply asks for. Words of the model; what comes of them is decided by the caller."""
+
+    asks: bool
+    answer: str
+    concede: bool
+
+
+def read_reply(text: str) -> ReplyAnswer | None:
+    """The whole answer to a reply's call; None when there is none that can be read. Only a plain `true` concedes."""
+    scanner = ObjectScanner(lambda value: "asks" in value)
+    objects = scanner.feed(text) + scanner.finish()
+    if not objects:
+        return None
+    said = objects[-1]
+    answer = said.get("answer")
+    words = answer.strip() if isinstance(answer, str) else ""
+    asks = said["asks"] not in (False, "false", "no") or said.get("concede") is True
+    if asks and not words:
+        return None
+    return ReplyAnswer(asks=asks, answer=words, concede=said.get("concede") is True)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.commands import handlers
+from bot.commands import handlers, talk
 from bot.commands.call import Handler
 from bot.commands.model import Verb
 
 HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
     {
         Verb.REVIEW: handlers.review,
+        Verb.EXPLAIN: talk.explain,
+        Verb.ASK: talk.ask,
         Verb.IGNORE: handlers.ignore,
         Verb.RESOLVE: handlers.resolve,
         Verb.PAUSE: handlers.pause,

@@ -9,20 +9,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from bot import log
 from bot.errors import CredentialsError, NotPermittedError, OutsideError, SparkError
 from bot.github import limits
 from bot.github.app_key import WRONG_KEY, Signer, read_key
 from bot.github.client import GitHubClient
 from bot.github.faults import Cut, Reply, error_for, rate_wait
 from bot.github.line import await_until_stopped, open_line
-from bot.github.manifest import PERMISSIONS, TOKEN_PERMISSIONS
+from bot.github.manifest import PERMISSIONS, REVIEW_PERMISSIONS, TOKEN_PERMISSIONS
 from bot.review.model import RepoName
 from bot.review.ports import Clock, Stop
 
@@ -193,18 +194,23 @@ class App:
             if isinstance(found, Cut) or not found.ok:
                 return self._passing(found, repo, doing)
             installation = int(_member(found, "id"))
-        body = {
-            "repositories": [repo.partition("/")[2]],
-            "permissions": {name: PERMISSIONS[name][0] for name in TOKEN_PERMISSIONS},
-        }
+        answer = self._ask_token(installation, repo, {name: PERMISSIONS[name][0] for name in TOKEN_PERMISSIONS}, stop)
+        if _not_granted(answer):
+            # Accepted before the App asked for more. Reviews go on; what needs more is refused by GitHub and says so.
+            log.warning("github.permissions_not_accepted", repo=repo, installation=installation)
+            answer = self._ask_token(installation, repo, REVIEW_PERMISSIONS, stop)
+        if isinstance(answer, Cut) or not answer.ok:
+            return self._passing(answer, repo, doing)
+        return _Token(value=_member(answer, "token"), ends=self._clock.now() + _seconds_left(answer, self._today()))
+
+    def _ask_token(self, installation: int, repo: RepoName, permissions: Mapping[str, str], stop: Stop) -> Reply | Cut:
+        body = {"repositories": [repo.partition("/")[2]], "permissions": dict(permissions)}
         path = f"/app/installations/{installation}/access_tokens"
         answer = self._own.call("POST", path, stop=stop, body=body)
         if (isinstance(answer, Cut) and not answer.silent) or (isinstance(answer, Reply) and answer.status >= 500):
             # A token too many does no harm, so this write may be repeated.
             answer = self._own.call("POST", path, stop=stop, body=body)
-        if isinstance(answer, Cut) or not answer.ok:
-            return self._passing(answer, repo, doing)
-        return _Token(value=_member(answer, "token"), ends=self._clock.now() + _seconds_left(answer, self._today()))
+        return answer
 
     def _passing(self, answer: Reply | Cut, repo: RepoName, doing: str) -> Reply | Cut:
         """`answer` when it may be another one later; else its error."""
@@ -216,7 +222,7 @@ class App:
             raise CredentialsError(said, remedy=_clock_remedy(answer, self._today()))
         if answer.status == 404:
             raise NotPermittedError(said, remedy=f"Install the App on {owner}, with {repo} among its repositories")
-        if answer.status == 422 and "permission" in answer.message.lower():
+        if _not_granted(answer):
             raise NotPermittedError(
                 said, remedy=f"Let an owner of {owner} accept the App's new permissions in its installation settings"
             )
@@ -264,6 +270,11 @@ class _RepoTokens:
     def refuse(self, token: str) -> bool:
         self._app.drop(self._key, token)
         return True
+
+
+def _not_granted(answer: Reply | Cut) -> bool:
+    """Whether the installation's owner has not given the App what was asked for."""
+    return isinstance(answer, Reply) and answer.status == 422 and "permission" in answer.message.lower()
 
 
 def _member(reply: Reply, name: str) -> str:

@@ -23,8 +23,16 @@ from bot.review.ports import Clock, Stop
 PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "metadata": ("read", "GitHub gives it to every App: names of repositories, who may do what in them"),
-        "contents": ("read", "the files before and after the change, and the configuration in .github/spark.yml"),
+        "contents": (
+            "write",
+            "reads the files and the configuration in .github/spark.yml; makes the commit that a `/spark fix --commit` "
+            "asks for; GitHub lets nobody resolve a thread without it",
+        ),
         "pull_requests": ("write", "reads the change and posts the review with its comments"),
+        "issues": (
+            "write",
+            "answers and reactions in the conversation; GitHub tells of comments only those who may read issues",
+        ),
         "checks": ("write", "the check that shows progress and the verdict, and its buttons"),
         "merge_queues": (
             "read",
@@ -34,8 +42,13 @@ PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """Name to level and reason. Source: docs, permissions required for GitHub Apps; webhook events and payloads."""
 
-TOKEN_PERMISSIONS: Final = ("contents", "pull_requests", "checks")
-"""Which of them a token of one review has; `metadata` comes with every token, and nothing is read from the merge queue."""
+TOKEN_PERMISSIONS: Final = ("contents", "pull_requests", "issues", "checks")
+"""Which of them a token of one job has; `metadata` comes with every token, and nothing is read from the merge queue."""
+
+REVIEW_PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {"contents": "read", "pull_requests": "write", "checks": "write"}
+)
+"""What a review alone needs: for an installation whose owner has not accepted the others yet."""
 
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -15,6 +15,7 @@ from bot.errors import ConfigError, CredentialsError, NotPermittedError, Outside
 from bot.github import limits
 from bot.github.app_key import read_key
 from bot.github.faults import Cut, RateLimitedError, Reply
+from bot.github.manifest import REVIEW_PERMISSIONS
 from bot.github.notes import Kind, Notes
 from bot.github.pulls import PullSource
 from bot.github.reviews import PullPublisher
@@ -39,7 +40,7 @@ def test_a_token_is_narrowed_to_one_repository_and_to_what_a_review_needs(desk, 
     with desk.app(key).client(installation.id, REPO) as client:
         assert read(desk, client).json()["full_name"] == REPO
     (mint,) = mints(desk)
-    wanted = {"contents": "read", "pull_requests": "write", "checks": "write"}
+    wanted = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write"}
     assert mint.json == {"repositories": ["shop"], "permissions": wanted}
     assert mint.answer_json["permissions"] == wanted | {"metadata": "read"}
 
@@ -277,6 +278,18 @@ def test_what_the_manifest_asks_for_is_enough_for_a_review_of_a_private_reposito
         (f"/repos/{REPO}/check-runs", {"name": "spark", "head_sha": opened.change.pull.head_sha}),
     ):
         assert client.call("POST", path, stop=desk.clock.stop(), body=body).ok
+
+
+def test_until_its_new_permissions_are_accepted_the_app_reviews_with_the_old_ones(desk, key, caplog) -> None:
+    desk.repo.private = True
+    installation = desk.install(key)
+    installation.permissions["contents"] = "read"
+    del installation.permissions["issues"]
+    app = desk.app(key)
+    assert read(desk, app.client(installation.id, REPO)).ok
+    assert [mint.status for mint in mints(desk)] == [422, 201]
+    assert mints(desk)[1].json["permissions"] == dict(REVIEW_PERMISSIONS)
+    assert "github.permissions_not_accepted" in caplog.text
 
 
 @pytest.mark.parametrize("missing", ["contents", "pull_requests", "checks"])

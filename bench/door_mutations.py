@@ -14,7 +14,10 @@ from typing import Any
 
 SECRETS = ("It's a Secret to Everybody", "and the one before it")
 EXAMPLES = Path(__file__).parents[1] / "tests" / "data" / "webhooks" / "examples.json.xz"
-READ = ("pull_request", "check_run", "check_suite", "merge_group", "installation", "installation_repositories", "ping")
+READ = (
+    "pull_request", "check_run", "check_suite", "merge_group", "installation", "installation_repositories", "ping",
+    "issue_comment", "pull_request_review_comment", "pull_request_review",
+)  # fmt: skip
 GUID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
 
 

@@ -1,4 +1,4 @@
-"""The list of reviews: what runs, what was done, and how it went."""
+"""The list of reviews and commands: what runs, what was done, and how it went."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Final
 from bot.html.live_page import STATES, JobView
 from bot.html.pieces import inline, sentence, static_url, templates
 from bot.review.render import words
+from bot.review.render.safe import clean
 
-_TONES: Final = {"failed": "fail", "running": "busy", "queued": "busy"}
 _MARKS: Final = {"pass": "✓", "fail": "✕", "neutral": "!", "failed": "⚠", "running": "●", "queued": "○"}
 """Said in signs too, for those who do not see the colours; the word stands beside it."""
 
@@ -80,16 +80,17 @@ def _tiles(head: Head) -> list[tuple[str, str]]:
 
 
 def _row(job: JobView, now: float) -> dict[str, Any]:
-    verdict = job.verdict if job.state == "done" and job.verdict else ""
+    said = job.tone if job.state == "done" else job.state
     at = datetime.fromtimestamp(job.created_at, UTC)
     return {
         "job": job,
-        "title": inline(job.title) if job.title else "",
-        "mark": _MARKS.get(verdict or job.state, "–"),
-        "badge": verdict or STATES[job.state][0].lower(),
-        "tone": verdict or _TONES.get(job.state, "quiet"),
+        # A command is shown as it was typed, never as the markdown that it may be.
+        "title": clean(job.title) if job.is_command else inline(job.title) if job.title else "",
+        "mark": _MARKS.get(said, "–"),
+        "badge": job.badge.lower(),
+        "tone": job.tone,
         "why": sentence(job.why) if job.why else "",
-        "findings": words.count(job.findings, "finding") if job.state == "done" else "",
+        "findings": words.count(job.findings, "finding") if job.state == "done" and not job.is_command else "",
         "seconds": words.seconds(max(0.0, now - job.created_at) if job.seconds is None else job.seconds),
         "cost": words.money(job.usd) if job.usd is not None else "",
         "when": _ago(now - job.created_at),

@@ -1,4 +1,5 @@
-"""The page of one review, while it is written and ever after: the diff with the findings under their lines.
+"""The page of one review, while it is written and ever after: the diff with the findings under their lines. A command in a
+comment has the same page without these: what was asked, by whom, and what came of it.
 
 Made of live events alone, which are redacted text; every text is escaped here, by Jinja or by the pieces. The same functions
 make the whole page and the fragments that a live page is sent, so nothing looks different for having come later.
@@ -30,6 +31,17 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
     "failed": ("Failed", ""),
 }
 """A job's state in words: the badge, and what to say while there is no better sentence."""
+COMMAND_STATES: Final[Mapping[str, tuple[str, str]]] = {
+    "queued": ("Waiting", "waits for its turn"),
+    "running": ("Answering", "it is being done"),
+    "done": ("Answered", ""),
+    "skipped": ("Not answered", ""),
+    "superseded": ("Withdrawn", ""),
+    "failed": ("Failed", ""),
+}
+"""The same of a command in a comment."""
+_TONES: Final = {"failed": "fail", "running": "busy", "queued": "busy"}
+_COMMAND_TONES: Final = {"answered": "pass", "committed": "pass", "suggested": "pass", "refused": "neutral"}
 _READING: Final = "the change is being read"
 """Said of a running job while there is no diff."""
 
@@ -65,6 +77,31 @@ class JobView:
     """Seconds from the delivery to the beginning of the review, which is what events count from."""
     timing: Mapping[str, float] = field(default_factory=dict)
     """Of an ended job: seconds from the delivery."""
+    is_command: bool = False
+    """Whether this answers a comment, and reviews nothing; `title` is what was asked then, `author` who asked."""
+    outcome: str = ""
+    """What came of a command, in one word."""
+
+    @property
+    def badge(self) -> str:
+        """The job's state in a word or two."""
+        if self.state == "done" and (self.verdict or self.outcome):
+            return self.verdict or self.outcome
+        return self.said[0]
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """The job's state: the badge, and what to say while there is no better sentence."""
+        return (COMMAND_STATES if self.is_command else STATES)[self.state]
+
+    @property
+    def tone(self) -> str:
+        """The colour of both."""
+        if self.state == "done" and self.is_command:
+            return _COMMAND_TONES.get(self.outcome, "quiet")
+        if self.state == "done" and self.verdict:
+            return self.verdict
+        return _TONES.get(self.state, "quiet")
 
     @property
     def is_over(self) -> bool:
@@ -90,14 +127,13 @@ def _view(job: JobView, snapshot: Snapshot, now: float) -> dict[str, Any]:
     cards = [live_parts.card_view(each) for each in found]
     files, loose = _files(started, found, cards)
     headline, outcome, tone = _outcome(job, snapshot)
-    badge = job.verdict if job.state == "done" and job.verdict else STATES[job.state][0]
     return {
         "job": job,
         "state": job.state,
         "over": job.is_over and snapshot.is_over,
         "now": now,
         "title": clean(job.title or str(started.get("title", "")) or job.head[:10]),
-        "badge": badge,
+        "badge": job.badge,
         "tone": tone,
         "headline": headline,
         "outcome": outcome,
@@ -110,7 +146,7 @@ def _view(job: JobView, snapshot: Snapshot, now: float) -> dict[str, Any]:
         "added": sum(file["added"] for file in started.get("files", ())),
         "removed": sum(file["removed"] for file in started.get("files", ())),
         "has_diff": snapshot.started is not None,
-        "forgotten": job.state == "done" and snapshot.started is None,
+        "forgotten": job.state == "done" and snapshot.started is None and not job.is_command,
         "cards": cards,
         "counts": [(each.value, sum(one["severity"] == each.value for one in found)) for each in Severity],
         "loose": loose,
@@ -185,6 +221,8 @@ def _again(job: JobView, snapshot: Snapshot) -> str:
 
 def tiles(job: JobView, snapshot: Snapshot) -> list[tuple[str, str, str]]:
     """`(id, value, what it is)` of the figures at the top."""
+    if job.is_command:
+        return _command_tiles(job)
     progress, review = snapshot.progress or {}, snapshot.review or {}
     timing, usage = review.get("timing", {}), review.get("usage", {})
     first = job.timing.get("first_finding")
@@ -212,6 +250,16 @@ def tiles(job: JobView, snapshot: Snapshot) -> list[tuple[str, str, str]]:
     return [tile for tile in known if not job.is_over or tile[1] not in {"–", "0"}]
 
 
+def _command_tiles(job: JobView) -> list[tuple[str, str, str]]:
+    seen = job.timing.get("ack")
+    known = [
+        ("ack", words.seconds(seen) if seen is not None else "–", "to the acknowledgement"),
+        ("elapsed", words.seconds(job.seconds) if job.seconds is not None else "–", "in all"),
+        ("cost", words.money(job.usd) if job.usd is not None else "–", "cost"),
+    ]
+    return [tile for tile in known if not job.is_over or tile[1] != "–"]
+
+
 def _chunks_done(snapshot: Snapshot) -> int:
     return int((snapshot.progress or {}).get("chunks_done", 0))
 
@@ -220,14 +268,15 @@ def _outcome(job: JobView, snapshot: Snapshot) -> tuple[str, Markup, str]:
     """Headline of the findings, the sentence under the title, and the colour of both."""
     number = len(_findings(snapshot)) or (job.findings if job.is_over else 0)
     headline = words.count(number, "finding") if number else "No findings" if job.is_over else "No findings yet"
+    if job.is_command:
+        return "", sentence(job.why or job.said[1]), job.tone
     if job.state == "done" and job.verdict:
         reason = job.why or str((snapshot.review or {}).get("reason", ""))
         return headline, sentence(reason), job.verdict
-    why = job.why or STATES[job.state][1]
+    why = job.why or job.said[1]
     if job.state == "running" and snapshot.started is None:
         why = _READING
-    tone = {"failed": "fail", "running": "busy", "queued": "busy"}.get(job.state, "quiet")
-    return headline, sentence(why), tone
+    return headline, sentence(why), job.tone
 
 
 def _coverage(review: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -242,7 +242,7 @@ class _Door:
         except MalformedDeliveryError as exc:
             return _malformed(str(exc))
         name = event_name(event)
-        shown = "other" if isinstance(event, Other) else name
+        shown = "other" if isinstance(event, Other) and not event.why else name
         if not self.is_open():
             told = "The server is starting or stopping"
             return _not_now(Outcome.FULL, told, _CLOSED_RETRY, event=shown)

@@ -22,8 +22,10 @@ from prometheus_client import (
 )
 
 from bot import __version__
+from bot.commands.model import Command, NearMiss, Verb
 from bot.engine.model import Ended, Job, JobState
 from bot.errors import SparkError
+from bot.hooks.orders import AnswerComment
 
 EVENTS: Final = frozenset(
     {
@@ -46,6 +48,13 @@ OUTCOMES: Final = frozenset(
     {"taken", "known", "ignored", "full", "closed", "unsigned", "malformed", "wrong-type", "too-large", "failed"}
 )
 OTHER: Final = "other"
+
+COMMANDS: Final = frozenset({*map(str, Verb), "near-miss", "reply"})
+"""What a comment can be: a command, nearly one, or a reply without one."""
+ANSWERS: Final = frozenset(
+    {"answered", "refused", "committed", "suggested", "ignored", "nothing", "skipped", "superseded", "failed"}
+)
+"""What comes of it: `Outcome.what`, or how its job ended where it came to nothing."""
 
 _ACK: Final = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _DISPATCH: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800)
@@ -91,6 +100,15 @@ class Metrics:
         self._usd = Counter("spark_usd", "Dollars spent since the start.", registry=registry)
         self._usd_today = Gauge("spark_usd_today", "Dollars spent today (UTC), by all processes.", registry=registry)
         self._errors = Counter("spark_errors", "What failed, by kind.", ("kind",), registry=registry)
+        self._commands = Counter(
+            "spark_commands", "Comments that asked for something.", ("verb", "outcome"), registry=registry
+        )
+        self._command_ack = Histogram(
+            "spark_command_ack_seconds",
+            "From a comment's delivery to the reaction that says it was read.",
+            buckets=_ACK,
+            registry=registry,
+        )
         self._live = Gauge("spark_live_streams", "Live pages that are open.", registry=registry)
         self._first_values()
 
@@ -104,6 +122,8 @@ class Metrics:
             self._tokens.labels(kind)
         for outcome in OUTCOMES:
             self._deliveries.labels("pull_request", outcome)
+        for verb in COMMANDS:
+            self._commands.labels(verb, "answered")
 
     # -- the door
 
@@ -124,12 +144,14 @@ class Metrics:
         if job.attempt <= 1:
             self._dispatch.observe(max(0.0, waited))
 
-    def job_ended(self, job: Job, ended: Ended) -> None:  # noqa: ARG002 - the port's signature
-        """A run ended."""
+    def job_ended(self, job: Job, ended: Ended) -> None:
+        """A run ended. Answers to comments say nothing about the times of reviews."""
         self._jobs.labels("parked" if ended.state is JobState.QUEUED else ended.state.value).inc()
         if ended.state is JobState.FAILED:
             self.failed(ended.error)
-        if ended.state is JobState.DONE:
+        if isinstance(job.work, AnswerComment):
+            self._answered(job.work, ended)
+        elif ended.state is JobState.DONE:
             for moment, histogram in self._moments.items():
                 if (seconds := ended.timing.get(moment)) is not None:
                     histogram.observe(seconds)
@@ -139,6 +161,15 @@ class Metrics:
             self._speed.observe(ended.tokens_per_second)
         if ended.usd is not None:
             self._usd.inc(max(0.0, ended.usd))
+
+    def _answered(self, work: AnswerComment, ended: Ended) -> None:
+        if ended.state is JobState.QUEUED:
+            # Parked: another run answers.
+            return
+        outcome = ended.outcome if ended.state is JobState.DONE else ended.state.value
+        self._commands.labels(_verb(work), outcome if outcome in ANSWERS else OTHER).inc()
+        if (seconds := ended.timing.get("ack")) is not None:
+            self._command_ack.observe(max(0.0, seconds))
 
     def queue(self, *, waiting: int, oldest: float, running: int) -> None:
         """How the queue stands."""
@@ -169,6 +200,16 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+def _verb(work: AnswerComment) -> str:
+    match work.command:
+        case Command():
+            return work.command.verb.value
+        case NearMiss():
+            return "near-miss"
+        case None:
+            return "reply"
 
 
 def _kinds(root: type[SparkError]) -> set[str]:

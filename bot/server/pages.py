@@ -1,4 +1,4 @@
-"""The pages for people: the list of reviews, and each review while it is written.
+"""The pages for people: the list of reviews and commands, and each of them while it is worked on.
 
 A page is made on the server from what is stored, and then follows the review's events (SSE) from where it was made; a
 connection that was lost is taken up at the last number that the browser has seen. Nobody sees anything here whom `access`
@@ -18,12 +18,12 @@ from flask import Blueprint, Request, Response, abort, request
 
 from bot.engine.database import DatabaseAwayError
 from bot.engine.history import Figures, History
-from bot.engine.model import Ended, Job, JobState
-from bot.hooks.orders import AnswerGroup, ReviewPull, Work
+from bot.engine.model import Job, JobState
 from bot.html.list_page import Head, list_main, list_page
-from bot.html.live_page import JobView, review_main, review_page
+from bot.html.live_page import review_main, review_page
 from bot.html.pieces import static_files
 from bot.html.snapshot import Snapshot
+from bot.server.job_view import command_json, job_view
 from bot.server.livestream import BEAT, Stream, Watched, messages, page_message, plain_message
 
 MOST_LIVE: Final = 120
@@ -85,7 +85,7 @@ def blueprint(
         repo = request.args.get("repo", "")[:200]
         before = request.args.get("before", type=float)
         found = history.jobs(state=state, repo=repo or None, before=before, limit=A_PAGE + 1)
-        shown = [_view(job, github_url) for job in found[:A_PAGE]]
+        shown = [job_view(job, github_url) for job in found[:A_PAGE]]
         filters = {"state": state.value if state else "", "repo": repo}
         more = {name: value for name, value in filters.items() if value}
         older = f"/?{urlencode({**more, 'before': shown[-1].created_at})}" if len(found) > A_PAGE else ""
@@ -99,7 +99,7 @@ def blueprint(
     @routes.get("/reviews/<job_id>")
     def review(job_id: str) -> Response:
         job, snapshot = _known(history, events, job_id)
-        view = _view(job, github_url, history.ended(job_id) if job.state.is_over else None)
+        view = job_view(job, github_url, history.ended(job_id) if job.state.is_over else None)
         if _part():
             return _page(review_main(view, snapshot, now=time.time()))
         return _page(review_page(view, snapshot, now=time.time(), signed_in=access.signed_in(request)))
@@ -117,6 +117,7 @@ def blueprint(
             "url": job.url,
             "timing": dict(ended.timing) if ended is not None else {},
             "review": snapshot.review,
+            "command": command_json(job),
         }
         return Response(json.dumps(told), mimetype="application/json")
 
@@ -147,38 +148,6 @@ def _known(history: History, events: Watched, job_id: str) -> tuple[Job, Snapsho
         abort(404)
     snapshot = Snapshot.of(events.read(job_id))
     return _found(history, job_id), snapshot
-
-
-def _view(job: Job, github_url: str, ended: Ended | None = None) -> JobView:
-    work, number = job.work, job.number
-    return JobView(
-        id=job.id,
-        repo=job.repo,
-        number=number,
-        title=_title(work),
-        author=work.author if isinstance(work, ReviewPull) else "",
-        head=work.head_sha,
-        state=job.state.value,
-        why=job.why,
-        attempt=job.attempt,
-        url=f"{github_url}/{job.repo}/pull/{number}" if number else f"{github_url}/{job.repo}/commit/{work.head_sha}",
-        review_url=job.url,
-        created_at=job.created_at,
-        seconds=job.ended_at - job.created_at if job.ended_at is not None else None,
-        verdict=job.verdict,
-        findings=job.findings,
-        usd=job.usd,
-        error=job.error,
-        delivery=job.delivery,
-        waited=max(0.0, job.started_at - job.created_at) if job.started_at is not None else 0.0,
-        timing=ended.timing if ended is not None else {},
-    )
-
-
-def _title(work: Work) -> str:
-    if isinstance(work, ReviewPull):
-        return work.title
-    return f"{'Merge group' if isinstance(work, AnswerGroup) else 'Open pulls with the head'} {work.head_sha[:7]}"
 
 
 def _head(history: History) -> Head:

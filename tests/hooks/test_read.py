@@ -17,7 +17,6 @@ from bot.errors import UserError
 from bot.hooks.events import (
     CheckAsked,
     CheckedPull,
-    CommentMade,
     GroupAsked,
     InstallationChanged,
     Other,

@@ -8,9 +8,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot import __version__
+from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Verb
 from bot.engine.model import Ended, Job, JobId, JobState
 from bot.hooks.events import DeliveryId, InstallationId, Place
-from bot.hooks.orders import Cause, ReviewPull
+from bot.hooks.orders import AnswerComment, Cause, ReviewPull
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha, RepoName
 from bot.server.metrics import EVENTS, OUTCOMES, Metrics
 
@@ -94,6 +96,39 @@ def test_a_review_leaves_its_times_its_tokens_and_its_cost():
     assert value(metrics, "spark_tokens_total", kind="input") == 5000
     assert value(metrics, "spark_tokens_per_second_bucket", le="1000.0") == 1
     assert value(metrics, "spark_usd_total") == pytest.approx(0.02)
+
+
+def test_commands_are_counted_by_verb_and_outcome_and_leave_the_times_of_reviews_alone():
+    metrics = Metrics()
+    asked: list[Command | NearMiss | None] = [
+        Command(verb=Verb.FIX), Command(verb=Verb.FIX), NearMiss(wrote="fixx", meant=Verb.FIX), None, None, None,
+    ]  # fmt: skip
+    ends = [
+        Ended(state=JobState.DONE, outcome="committed", timing={"ack": 0.2, "done": 3.0}),
+        Ended(state=JobState.DONE, outcome="refused", timing={"ack": 0.3}),
+        Ended(state=JobState.DONE, outcome="answered"),
+        Ended(state=JobState.DONE, outcome="something new"),
+        Ended(state=JobState.FAILED, error="OutsideError", usd=0.5, outcome="answered"),
+        Ended(state=JobState.QUEUED, timing={"ack": 0.1}),
+    ]
+    for command, ended in zip(asked, ends, strict=True):
+        ref = CommentRef(kind=CommentKind.THREAD, id=CommentId(5), node_id="x")
+        work = AnswerComment(place=WORK.place, number=7, comment=ref, sender="mona", command=command)
+        metrics.job_ended(job(work=work), ended)
+    counted = {
+        (dict(labels)["verb"], dict(labels)["outcome"]): value
+        for (name, labels), value in samples(metrics).items()
+        if name == "spark_commands_total" and value
+    }
+    assert counted == {
+        ("fix", "committed"): 1, ("fix", "refused"): 1, ("near-miss", "answered"): 1, ("reply", "other"): 1,
+        ("reply", "failed"): 1,
+    }  # fmt: skip
+    assert value(metrics, "spark_command_ack_seconds_count") == 2
+    assert value(metrics, "spark_command_ack_seconds_sum") == pytest.approx(0.5)
+    assert value(metrics, "spark_time_to_done_seconds_count") == 0
+    assert value(metrics, "spark_usd_total") == pytest.approx(0.5)
+    assert value(metrics, "spark_jobs_total", state="done") == 4
 
 
 def test_a_run_that_was_parked_or_taken_over_says_nothing_about_speed():

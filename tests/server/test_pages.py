@@ -16,15 +16,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
+from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Verb
 from bot.engine import tables
 from bot.engine.codec import dump_ended, dump_work
 from bot.engine.database import Database, DatabaseAwayError
 from bot.engine.eventlog import EventLog
 from bot.engine.history import History
-from bot.engine.model import Ended, JobState
+from bot.engine.model import Ended, JobState, is_talk
 from bot.hooks.events import InstallationId, Place
-from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, ReviewPull, Work
+from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull, Work
 from bot.live.events import LiveEvent, LiveKind
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha, RepoName
 from bot.server import pages
 from bot.server.access import Access
@@ -101,6 +103,7 @@ def add(database: Database) -> Callable[..., str]:
                     installation=1,
                     lane=f"{name}/lane",
                     sameness=name,
+                    talk=int(is_talk(work)),
                     work=dump_work(work),
                     state=(ended.state if ended is not None else JobState.RUNNING).value,
                     attempt=1,
@@ -198,8 +201,90 @@ def test_a_review_has_its_page_its_data_and_its_part(
     told = client.get(f"/reviews/{job}.json").json
     assert told == {
         "id": job, "delivery": "delivery-1", "state": "done", "why": "all was reviewed", "attempt": 1,
-        "url": "https://github.example/r/1", "timing": {"first_finding": 0.9, "done": 4.0}, "review": None,
+        "url": "https://github.example/r/1", "timing": {"first_finding": 0.9, "done": 4.0}, "review": None, "command": None,
     }  # fmt: skip
+
+
+def said(command: Command | NearMiss | None, kind: CommentKind = CommentKind.THREAD, text: str = "") -> AnswerComment:
+    ref = CommentRef(kind=kind, id=CommentId(99), node_id="x", root=CommentId(98))
+    return AnswerComment(place=order().place, number=7, comment=ref, sender="mona", command=command, text=text)
+
+
+COMMITTED = Ended(
+    state=JobState.DONE, why="4 findings in one commit", outcome="committed", usd=0.002, url="https://github.example/a/1",
+    timing={"ack": 0.21, "done": 4.0},
+)  # fmt: skip
+
+
+def test_a_command_shows_what_was_asked_by_whom_and_what_came_of_it(
+    client: FlaskClient, add: Callable[..., str]
+) -> None:
+    command = Command(verb=Verb.FIX, everything=True, commit=True)
+    review, job = add(ended=PASSED), add(said(command), COMMITTED)
+    row = client.get("/").text
+    assert shown(client.get("/")) == [job, review]
+    for text in ("<code>/spark fix all --commit</code>", "committed", "4 findings in one commit", "mona", "#7"):
+        assert text in row, text
+    assert "1</dd>" in re.sub(r"\s+", "", row.partition("reviews</dt>")[2])[:20], "commands are not counted as reviews"
+    page = client.get(f"/reviews/{job}").text
+    for text in (
+        "<code>/spark fix all --commit</code>", "asked by mona", "committed", "4 findings in one commit", ">0.21 s<",
+        'href="https://github.example/a/1"', "The answer on GitHub", 'acme/shop/pull/7#discussion_r99"',
+    ):  # fmt: skip
+        assert text in page, text
+    for text in ("not kept here", "Keys:", "No findings", "None"):
+        assert text not in re.sub(r"<section[^>]* hidden>.*?</section>", "", page, flags=re.DOTALL), text
+    told = client.get(f"/reviews/{job}.json").json
+    assert told["command"] == {"asked": "/spark fix all --commit", "by": "mona", "outcome": "committed"}
+
+
+@pytest.mark.parametrize(
+    ("work", "title", "anchor"),
+    [
+        (
+            said(Command(verb=Verb.ASK, rest="why is\n**this** <b>wrong</b>?"), CommentKind.CONVERSATION),
+            "/spark ask why is **this** &lt;b&gt;wrong&lt;/b&gt;?",
+            "#issuecomment-99",
+        ),
+        (said(NearMiss(wrote="fixx", meant=Verb.FIX), CommentKind.REVIEW), "/spark fixx", "#pullrequestreview-99"),
+        (said(NearMiss(wrote="/sprak", meant=Verb.FIX)), "/sprak", "#discussion_r99"),
+        (said(None, text=f"Is ghp_{'a1' * 18} fine?" + "x" * 300), "Is ghp_••• fine?xxx", "#discussion_r99"),
+    ],
+)
+def test_what_somebody_wrote_is_shown_as_text_and_without_secrets(
+    client: FlaskClient, add: Callable[..., str], work: AnswerComment, title: str, anchor: str
+) -> None:
+    job = add(work, replace(COMMITTED, outcome="answered"))
+    assert f"<code>{title}" in client.get("/").text
+    page = client.get(f"/reviews/{job}").text
+    assert f"<code>{title}" in page
+    assert f'{anchor}"' in page
+    assert "a1a1a1" not in page
+    assert "x" * 250 not in page
+
+
+@pytest.mark.parametrize(
+    ("ended", "shows"),
+    [
+        (None, "Answering"),
+        (Ended(state=JobState.DONE, outcome="refused", why="it needs write access"), "refused"),
+        (Ended(state=JobState.DONE), "Answered"),
+        (Ended(state=JobState.SKIPPED, why="nothing is asked"), "Not answered"),
+        (
+            Ended(state=JobState.FAILED, why="GitHub is away", error="OutsideError"),
+            "write the command in a new comment",
+        ),
+    ],
+)
+def test_a_command_has_words_of_its_own_for_each_state(
+    client: FlaskClient, add: Callable[..., str], ended: Ended | None, shows: str
+) -> None:
+    job = add(said(Command(verb=Verb.HELP)), ended)
+    page = client.get(f"/reviews/{job}").text
+    assert shows.lower() in page.lower()
+    assert "Reviewed" not in page
+    assert "Reviewing" not in page
+    assert client.get("/").status_code == 200
 
 
 def test_the_list_has_its_part_too(client: FlaskClient, add: Callable[..., str]) -> None:

@@ -207,7 +207,7 @@ class Review {
     this.source.close();
     await this.anew();
     tell("");
-    say(`The review is over. ${this.main.querySelector(".outcome").textContent}`);
+    say(`${this.main.dataset.kind === "command" ? "It" : "The review"} is over. ${this.main.querySelector(".outcome").textContent}`);
   }
 
   // Asks again and again instead of listening, and tries now and then to listen.

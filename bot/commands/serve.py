@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot import log
-from bot.commands import answers
+from bot.commands import answers, talk
 from bot.commands.call import Call, addressed, reacted
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction, Verb
 from bot.commands.permit import permitted
@@ -90,8 +90,6 @@ class _Serving:
             role, role_known = self._role()
             if why := self._refusal(Need.ASK, role, role_known=role_known, config=config):
                 return Outcome(what="nothing", why=why)
-            from bot.commands import talk  # noqa: PLC0415
-
             return talk.reply(self._call(None, recall, role, role_known=role_known, config=config, text=text))
         except SparkError as error:
             if self._desk.stop.cancelled or not self.react(Reaction.NO):

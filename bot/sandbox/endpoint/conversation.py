@@ -91,7 +91,7 @@ def _where(data: dict[str, str]) -> tuple[str, dict[int, str]]:
 def _guard(said: str, data: dict[str, str]) -> tuple[int, str] | None:
     """The line, outside of the reported ones, that defines or tests something that the reply names."""
     _, place = _where(data)
-    names = {name for found in _NAMED.findall(said) for name in found if name}
+    names = {name for found in _NAMED.findall(said) for name in found if len(name) > 2}
     for number, code in numbered(data.get("file", "")).items():
         has_it = number not in place and _GUARD.match(code)
         if has_it and any(re.search(rf"\b{re.escape(name)}\b", code) for name in names):

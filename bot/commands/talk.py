@@ -138,7 +138,7 @@ def _said(call: Call, thread: Thread, answer: ReplyAnswer, talk: _Asking, redact
     if known.note.severity in GRAVE and not call.may_write:
         url = call.answer(f"{words}\n\n{left_open(known.note.severity)}\n\n{talk.measured()}")
         return Outcome(what="answered", why="conceded, left open for who may write", url=url, usd=talk.usd)
-    refused = call.desk.talk.resolve(thread)
+    refused = "" if thread.is_resolved else call.desk.talk.resolve(thread)
     dismissal = Dismissal(
         by=call.sender,
         reason=redactor.redact(call.text)[:REASON_CAP],
@@ -152,8 +152,11 @@ def _said(call: Call, thread: Thread, answer: ReplyAnswer, talk: _Asking, redact
 
 
 def _stands(known: KnownFinding) -> bool:
-    """Whether there is anything to take back. A thread that somebody resolved is not dismissed anew."""
-    return known.dismissal is None and not known.closed and not known.thread.is_resolved
+    """Whether there is anything to take back. A thread that somebody resolved is not dismissed anew; one that we resolved
+    without a word (the run was killed before its answer) is.
+    """
+    over = known.thread.is_resolved and not known.thread.resolved_by_us
+    return known.dismissal is None and not known.closed and not over
 
 
 @dataclass(slots=True)

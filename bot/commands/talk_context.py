@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.commands.call import Call
 from bot.commands.prompt_talk import Shown
-from bot.diff.model import FilePatch, Side
+from bot.diff.model import FilePatch, FileStatus, Side
 from bot.review.filters import sort_out
 from bot.review.memory import CommentId, Thread
 from bot.review.model import Change
@@ -33,8 +33,8 @@ OURS = "Spark"
 def in_thread(call: Call, thread: Thread, opened: Opened) -> Shown:
     """The thread: its file around the place, the file's diff, what was said before the comment."""
     change = opened.change
-    text = opened.files.text(thread.path)
-    file = next((each for each in change.patch.files if thread.path in {each.path, each.old_path}), None)
+    file = _file(change, thread.path)
+    text = opened.files.text(thread.path if file is None else file.path)
     diff, left_out = ("", 0) if file is None else _of_file(change, file, thread)
     missing = []
     if file is None:
@@ -72,6 +72,14 @@ def in_conversation(call: Call, opened: Opened) -> Shown:
         change="\n\n".join(chunk.text for chunk in chunks),
         missing="" if is_all else "The data named `files` lists the change; not all of it is shown.",
     )
+
+
+def _file(change: Change, path: str) -> FilePatch | None:
+    """The file of that name, or the one that had it before a rename."""
+    files = change.patch.files
+    named = [each for each in files if each.path == path]
+    renamed = [each for each in files if each.old_path == path and each.status is FileStatus.RENAMED]
+    return next(iter(named or renamed), None)
 
 
 def _of_file(change: Change, file: FilePatch, thread: Thread) -> tuple[str, bool]:

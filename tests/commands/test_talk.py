@@ -348,6 +348,18 @@ def test_a_thread_that_github_does_not_let_us_resolve_holds_the_dismissal_and_sa
     assert read_dismissal_marker(world.talk.answers[-1].body).held_open
 
 
+def test_a_run_that_was_killed_between_the_thread_and_the_answer_is_finished_by_the_next(stats):
+    world, thread = stats(CONCEDES)
+    world.talk.down.add("answer")
+    ref = world.comment("`checked_rows` raises.", by="ada", thread=thread)
+    world.says("`checked_rows` raises.", by="ada", ref=ref)
+    assert world.now(thread).is_resolved
+    assert world.talk.answers == []
+    world.talk.down.clear()
+    world.says("`checked_rows` raises.", by="ada", ref=ref)
+    assert read_dismissal_marker(world.talk.answers[-1].body).by == "ada"
+
+
 def test_our_thread_without_a_finding_is_answered_and_has_nothing_to_take_back(stats):
     world, _ = stats(CONCEDES)
     thread = world.thread("A suggestion of mine.", by="spark[bot]", path="stats.py")

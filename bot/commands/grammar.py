@@ -26,6 +26,8 @@ _MARK = re.compile(r"<!--\s*spark:", re.IGNORECASE)
 _COMMIT = re.compile(r"[-–—]{1,2}commit", re.IGNORECASE)
 """Telephones turn two hyphens into a dash."""
 _FLAG = re.compile(r"(?:--|[–—])[A-Za-z][\w-]*")
+_NO_BREAK = re.compile("[\x0b\x0c\x85\xa0\u2028\u2029]")
+"""To GitHub none of these ends a line, so what follows one in a quote is quoted."""
 _END_OF_WORD = ".,:;!?"
 _NEAR: Final = 0.75
 
@@ -38,7 +40,7 @@ def parse(body: str) -> Command | NearMiss | None:
     """
     if _MARK.search(body):
         return None
-    lines = list(_spoken(clean(body).replace("\xa0", " ").split("\n")))
+    lines = list(_spoken(clean(_NO_BREAK.sub(" ", body)).split("\n")))
     if not lines:
         return None
     first, below = lines[0].strip(), lines[1:]
@@ -106,6 +108,9 @@ def _meant(word: str) -> Verb | None:
     word = word.rstrip(_END_OF_WORD).lower()
     for verb, spec in COMMANDS.items():
         if word in spec.also:
+            return verb
+    for verb in Verb:
+        if _one_edit(word, verb):
             return verb
     near = difflib.get_close_matches(word[:60], [verb.value for verb in Verb], 1, _NEAR)
     return Verb(near[0]) if near else None

@@ -53,15 +53,20 @@ def _mended(lines: Sequence[Shown], at: Sequence[int], report: str) -> str:
 
 
 def mended(codes: Sequence[str], at: Sequence[int], path: str, smells: Sequence[Smell]) -> tuple[list[str], list[str]]:
-    """`codes` without these mistakes, and the titles of those that were mended; looked for at `at`, by default everywhere."""
+    """`codes` without these mistakes, and the titles of those that were mended.
+
+    Each is looked for at `at`, else nearest to it; everywhere when `at` is empty.
+    """
     now: list[str | None] = list(codes)
     done: dict[str, None] = {}
     wanted: set[str] = set()
     for smell in smells:
         if not path.endswith(smell.suffixes):
             continue
-        here = [index for index in at if smell.look("\n".join(codes[index : index + smell.lines]))]
-        for index in here or range(len(codes)):
+        seen = [index for index in range(len(codes)) if smell.look("\n".join(codes[index : index + smell.lines]))]
+        here = [index for index in seen if index in at]
+        nearest = sorted(seen, key=lambda index: min(abs(index - place) for place in at))[:1] if at else seen
+        for index in here or nearest:
             found = _one(smell, now, index)
             if found is not None:
                 text, span, imports = found

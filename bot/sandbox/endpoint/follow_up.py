@@ -31,19 +31,21 @@ def follow_up(prompt: str) -> str:
         return _answer("yes", "The file is gone, and the defect with it.")
     if smell is None:
         return _answer("unsure", "This finding is none that the rules know.")
-    was = [found[1].strip() for line in data.get("was", "").split("\n") if (found := _CODE.match(line))]
+    path, *rest = data.get("was", "").split("\n")
+    was = [found[1].strip() for line in [path, *rest] if (found := _CODE.match(line))]
     near = [int(number) for number in _NEAR.findall(outside_of_data(prompt))]
-    left = _still_there(smell, whole, [line for line in was if line], near[0] if near else None)
+    named = path if path.endswith(smell.suffixes) else f"x{smell.suffixes[0]}"
+    left = _still_there(smell, whole, [line for line in was if line], near[0] if near else None, path=named)
     if left is None:
         return _answer("yes", "The code no longer does what the report says.")
-    return _answer("no", f"Line {left} still does what the report says: `{whole[left].strip()}`.")
+    return _answer("no", f"Line {left} still does what the report says: `{whole[left].strip()}`.", line=left)
 
 
-def _answer(fixed: str, analysis: str) -> str:
-    return json.dumps({"analysis": analysis, "fixed": fixed}, ensure_ascii=False) + "\n"
+def _answer(fixed: str, analysis: str, *, line: int | None = None) -> str:
+    return json.dumps({"analysis": analysis, "fixed": fixed, "line": line}, ensure_ascii=False) + "\n"
 
 
-def _still_there(smell: Smell, whole: dict[int, str], was: list[str], near: int | None) -> int | None:
+def _still_there(smell: Smell, whole: dict[int, str], was: list[str], near: int | None, *, path: str) -> int | None:
     """The line nearest to the place on which the mistake still begins."""
     numbers = sorted(whole)
     for number in sorted(numbers, key=lambda each: abs(each - (near or each))):
@@ -54,7 +56,7 @@ def _still_there(smell: Smell, whole: dict[int, str], was: list[str], near: int 
         spot = smell.look(code)
         if spot is None or guarded(code, run, whole):
             continue
-        shown = bare(code, f"x{smell.suffixes[0]}", keep_strings=smell.in_strings)
+        shown = bare(code, path, keep_strings=smell.in_strings)
         if smell.pattern.search(shown) and _resembles(whole[number], was):
             return number
     return None

@@ -26,7 +26,7 @@ MOST_TEXT = 400_000
 NEAR = 20
 """A tag whose number is wrong may mean a line this far away, if exactly one there has its text."""
 
-MOST_COMPARED = 9_000_000
+MOST_COMPARED = 1_000_000
 """Old lines times new lines up to which each change is found; above it, only what stayed above and below them."""
 
 
@@ -116,9 +116,9 @@ def narrowed(lines: Sequence[SourceLine], span: Span) -> tuple[Span, ...]:
         if kind == "equal":
             continue
         first, last, new = span.start + start, span.start + end, span.lines[new_start:new_end]
-        if first == last == len(lines) and not lines[-1].end and first > span.start:
-            # Behind a last line without a newline nothing can be put: that line is part of the change.
-            first, new = first - 1, (lines[-1].text, *new)
+        if kind != "replace" and last == len(lines) and not lines[-1].end and first > span.start:
+            # The last line of a file without a newline at its end is another one now, so the one before it is part of it.
+            first, new = first - 1, (lines[first - 1].text, *new)
         out.append(Span(start=first, end=last, lines=tuple(new)))
     return tuple(out)
 
@@ -272,14 +272,20 @@ def _mended(lines: Sequence[SourceLine], span: Span) -> Span:
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
-    if len(old) * len(new) <= MOST_COMPARED:
-        return list(SequenceMatcher(None, old, new, autojunk=False).get_opcodes())
+    """What differs, as `SequenceMatcher` names it; what is equal above and below is set aside first."""
     most = min(len(old), len(new))
     above = next((at for at in range(most) if old[at] != new[at]), most)
     below = next((at for at in range(most - above) if old[-1 - at] != new[-1 - at]), most - above)
-    if above == len(old) == len(new):
-        return []
-    return [("replace", above, len(old) - below, above, len(new) - below)]
+    old, new = old[above : len(old) - below], new[above : len(new) - below]
+    if not old or not new or len(old) * len(new) > MOST_COMPARED:
+        kind = "insert" if not old else "delete" if not new else "replace"
+        codes = [(kind, 0, len(old), 0, len(new))] if old or new else []
+    else:
+        codes = list(SequenceMatcher(None, old, new, autojunk=False).get_opcodes())
+    return [
+        (kind, start + above, end + above, new_start + above, new_end + above)
+        for kind, start, end, new_start, new_end in codes
+    ]
 
 
 def _restored(lines: Sequence[SourceLine], span: Span) -> Span | str:

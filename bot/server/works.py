@@ -12,6 +12,7 @@ from itertools import chain, repeat
 from typing import Final
 
 from bot import __version__, log
+from bot.commands.ports import Memory
 from bot.engine.engine import Engine, EngineOptions
 from bot.engine.eventlog import EventLog
 from bot.engine.model import JobId
@@ -61,6 +62,7 @@ class Works:
             page_url=self._page_url,
             learn=self._learn,
             purse=self._purse,
+            memory=self._memory,
         )
         options = EngineOptions(
             database_url=preflight.database_url(settings),
@@ -135,6 +137,9 @@ class Works:
 
     def _purse(self, name: str) -> Purse:
         return self.engine.spending.purse(name)
+
+    def _memory(self, repo: RepoName) -> Memory:
+        return self.engine.memory(repo)
 
     def _ask_facts(self) -> None:
         """Until GitHub says who the App is, or this process ends."""

@@ -170,6 +170,19 @@ class Shared:
         self._client()
 
     @property
+    def settings(self) -> Settings:
+        """What it was made with."""
+        return self._settings
+
+    def model(self) -> SparkModel | None:
+        """The model of the settings, without a budget; None where there is no key."""
+        return self._model(ReviewRequest())[0]
+
+    def pace(self, account: int) -> Pace:
+        """The one pace of those who write with an account: an installation of the App, or the settings' own token (0)."""
+        return self._pace(account)
+
+    @property
     def clock(self) -> Clock:
         """The clock that every deadline is told by."""
         return self._clock

@@ -120,6 +120,13 @@ def stopped(cause: StopCause, newer: CommitSha | None) -> Closing:
     return superseded(f"Superseded by {name}", f"{name} is reviewed instead")
 
 
+def cut_short(cause: StopCause) -> Ended:
+    """The end of a run without a check run of its own that was told to stop."""
+    if cause in {StopCause.PARKED, StopCause.LOST}:
+        return Ended(state=JobState.QUEUED, why="it goes on in another run")
+    return Ended(state=JobState.SUPERSEDED, why="it was withdrawn")
+
+
 def misconfigured(error: ConfigError, pull: Pull) -> Ending:
     """`.github/spark.yml` of the base is wrong. FAILED, so that a redelivery, a reopened pull or the button tries again after
     it was mended; `action_required`, for nobody but the repository's people can mend it.

@@ -12,21 +12,23 @@ from functools import partial
 from typing import Final
 
 from bot import log
+from bot.commands.ports import Memory
 from bot.diff.model import Patch
-from bot.engine.model import Ended, Job, JobId, JobState, StopCause
+from bot.engine.model import Ended, Job, JobId, JobState
 from bot.engine.ports import Control
 from bot.errors import SparkError
 from bot.github.app import App
 from bot.github.checks import CheckRuns, Conclusion
 from bot.github.client import GitHubClient
 from bot.github.heads import open_pulls
-from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, ReviewPull
+from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull
 from bot.model.budget import Purse
 from bot.review.model import RepoName
 from bot.review.ports import Stop
 from bot.review.render.safe import Redactor
 from bot.wiring import Shared
 from bot.worker import endings
+from bot.worker.answer import CommentAnswer
 from bot.worker.pull_review import PullReview
 
 SECONDS: Final = 60.0
@@ -46,15 +48,18 @@ class JobRunner:
         page_url: Callable[[JobId], str | None],
         learn: Callable[[RepoName, bool], None],
         purse: Callable[[str], Purse] | None,
+        memory: Callable[[RepoName], Memory],
     ) -> None:
         """`page_url`: of a job's live page, None where nobody outside can reach it. `learn`: told whether a repository has
-        drafts reviewed. `purse`: what a job may spend of the day's money; None for no books at all.
+        drafts reviewed. `purse`: what a job may spend of the day's money; None for no books at all. `memory`: what was
+        dismissed in a repository, for good.
         """
         self._shared = shared
         self._app = app
         self._page_url = page_url
         self._learn = learn
         self._purse = purse
+        self._memory = memory
 
     def run(self, control: Control) -> Ended:
         """Do one job to its end; see the port."""
@@ -71,6 +76,10 @@ class JobRunner:
                 return self._short(control, partial(self._ask_for_pulls, control, job.work))
             case AnswerGroup():
                 return self._short(control, partial(self._answer, job, job.work))
+            case AnswerComment():
+                return CommentAnswer(
+                    self._shared, self._app, control, job.work, memory=self._memory, purse=self._purse
+                ).run()
 
     def _review(self, control: Control, work: ReviewPull) -> Ended:
         task = PullReview(
@@ -103,7 +112,7 @@ class JobRunner:
             )
         except SparkError as error:
             if control.cause is not None:
-                return _stopped(control.cause)
+                return endings.cut_short(control.cause)
             log.warning("job.failed", why=str(error), error=type(error).__name__, **_named(job))
             ended = endings.failed(error, job).ended
         finally:
@@ -147,12 +156,6 @@ class JobRunner:
         )
         checks.close(run, conclusion=Conclusion.SUCCESS, title=GROUP_TITLE, summary=GROUP_SUMMARY)
         return Ended(state=JobState.DONE, why="reviewed in its pull request", url=run.url)
-
-
-def _stopped(cause: StopCause) -> Ended:
-    if cause in {StopCause.PARKED, StopCause.LOST}:
-        return Ended(state=JobState.QUEUED, why="it goes on in another run")
-    return Ended(state=JobState.SUPERSEDED, why="it was withdrawn")
 
 
 def _named(job: Job) -> dict[str, log.Field]:

@@ -20,6 +20,7 @@ from bot.github.app import App
 from bot.hooks.events import DeliveryId, InstallationId, Place
 from bot.hooks.orders import Cause, ReviewPull, Work
 from bot.live.events import LiveEvent, LiveKind
+from bot.review.memory import FindingNote, Remembered
 from bot.review.model import CommitSha, RepoName
 from bot.review.ports import Stop
 from bot.sandbox import example
@@ -50,6 +51,7 @@ class Line:
     cause: StopCause | None = None
     told: list[LiveEvent] = field(default_factory=list)
     submitted: list[Work] = field(default_factory=list)
+    withdrawn: list[tuple[int, str]] = field(default_factory=list)
     released: list[float] = field(default_factory=list)
     on_keep: Callable[[], None] = lambda: None
     _callbacks: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -88,8 +90,28 @@ class Line:
     def submit(self, work: Work) -> None:
         self.submitted.append(work)
 
+    def withdraw(self, number: int, why: str) -> int:
+        self.withdrawn.append((number, why))
+        return 1
+
     def of(self, kind: LiveKind) -> list[LiveEvent]:
         return [event for event in self.told if event.kind is kind]
+
+
+@dataclass
+class Kept:
+    """What was dismissed in the repository, as the engine keeps it."""
+
+    found: list[Remembered] = field(default_factory=list)
+
+    def remembered(self) -> list[Remembered]:
+        return self.found[::-1]
+
+    def remember(self, what: Remembered) -> None:
+        self.found.append(what)
+
+    def forget(self, note: FindingNote) -> None:
+        self.found = [each for each in self.found if each.fingerprint != note.fingerprint]
 
 
 @dataclass
@@ -103,6 +125,7 @@ class Room:
     name: str
     installation: int
     learned: list[tuple[str, bool]] = field(default_factory=list)
+    memory: Kept = field(default_factory=Kept)
     purse: Callable[[str], Any] | None = None
     page: str | None = "https://spark.test/reviews/"
 
@@ -153,6 +176,7 @@ class Room:
             page_url=lambda job: f"{self.page}{job}" if self.page else None,
             learn=lambda repo, drafts: self.learned.append((repo, drafts)),
             purse=self.purse,
+            memory=lambda _repo: self.memory,
         )
         return runner.run(line)
 

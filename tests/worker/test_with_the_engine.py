@@ -45,6 +45,7 @@ class House:
             page_url=lambda job: f"https://spark.test/reviews/{job}",
             learn=lambda repo, drafts: self.engine.learn(repo, reviews_drafts=drafts),
             purse=lambda job: self.engine.spending.purse(job),  # noqa: PLW0108 - the engine is made after the runner
+            memory=lambda repo: self.engine.memory(repo),  # noqa: PLW0108 - likewise
         )
         self.engine = Engine(options, runner, Nobody())
         self.engine.start()

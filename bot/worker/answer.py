@@ -1,0 +1,201 @@
+"""One `AnswerComment` from its delivery to its end: acknowledged, served, and told how it ended.
+
+It reads and writes as the App, on this pull alone. The reaction comes first, before anything is read. A run that follows a
+killed one finds the answer that is there and says nothing twice. The text of a comment is never logged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot import log
+from bot.commands import answers
+from bot.commands.call import addressed
+from bot.commands.model import Command, Outcome, Reaction
+from bot.commands.ports import Memory
+from bot.commands.serve import serve
+from bot.diff.model import Patch
+from bot.engine.model import Ended, JobState
+from bot.engine.ports import Control
+from bot.errors import OutsideError, SparkError
+from bot.github.app import App
+from bot.hooks.orders import AnswerComment, Cause, ReviewPull
+from bot.model.budget import Purse
+from bot.review.model import Effort, RepoName
+from bot.review.ports import Stop
+from bot.review.render.safe import Redactor
+from bot.wiring import PullPlace, Shared
+from bot.wiring.desk import CommentDesk, CommentErrand
+from bot.worker.endings import cut_short
+
+_STATES = {"nothing": JobState.SKIPPED, "failed": JobState.FAILED}
+"""What an outcome is as the end of a job; DONE for all others, a refusal among them."""
+
+
+class CommentAnswer:
+    """One run of the job. `run` it once."""
+
+    def __init__(
+        self,
+        shared: Shared,
+        app: App,
+        control: Control,
+        work: AnswerComment,
+        *,
+        memory: Callable[[RepoName], Memory],
+        purse: Callable[[str], Purse] | None,
+    ) -> None:
+        job = control.job
+        self._shared = shared
+        self._control = control
+        self._work = work
+        self._created_at = job.created_at
+        self._fields: dict[str, log.Field] = {"job": job.id, "delivery": job.delivery}
+        self._stop = shared.stop()
+        self._client = app.client(job.installation, job.repo)
+        place = PullPlace(client=self._client, installation=job.installation, repo=job.repo, number=work.number)
+        self._front = CommentDesk(
+            shared,
+            CommentErrand(
+                place=place,
+                stop=self._stop,
+                memory=memory(job.repo),
+                reviews=OrderedReviews(shared, control, place, work, stop=self._stop),
+                delivery=job.delivery,
+                purse=purse(job.id) if purse is not None else None,
+            ),
+        )
+        self._timing: dict[str, float] = {}
+
+    def run(self) -> Ended:
+        """Do it. Never raises for what the world or a command does."""
+        forget = self._control.on_stop(self._stop.cancel)
+        try:
+            ended = self._done()
+        finally:
+            forget()
+            self._front.close()
+            self._client.close()
+        usage = self._front.usage
+        counted = {
+            "input_tokens": usage.input_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "output_tokens": usage.output_tokens,
+            "calls": usage.calls,
+        }
+        timing = {**self._timing, "done": self._since()}
+        return replace(ended, usd=usage.usd, usage=counted, timing=timing)
+
+    def _done(self) -> Ended:
+        try:
+            if self._work.command is not None:
+                self._acknowledge()
+            # All of it may be repeated: what was said or changed before GitHub went away is found.
+            outcome = self._shared.patiently(
+                self._serve, stop=self._front.saying, doing="answering a comment", fields=self._fields
+            )
+        except SparkError as error:
+            if self._control.cause is not None:
+                return cut_short(self._control.cause)
+            log.warning("job.failed", why=str(error), error=type(error).__name__, **self._named)
+            self._say_so(error)
+            return Ended(state=JobState.FAILED, why=str(error), error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - outermost of a command: whoever gave it must see that it ended
+            if self._control.cause is not None:
+                return cut_short(self._control.cause)
+            log.error("job.crashed", exc=error, **self._named)
+            kind = type(error).__name__
+            self._say_so(OutsideError(f"a bug in Spark stopped it ({kind})", remedy="What it had done before stands"))
+            return Ended(state=JobState.FAILED, why=f"A bug stopped it ({kind})", error=kind)
+        return self._ended(outcome)
+
+    def _acknowledge(self) -> None:
+        """The first thing that is sent. Where GitHub does not take it, the command is carried out all the same."""
+        try:
+            self._front.talk.react(self._work.comment, Reaction.SEEN)
+        except SparkError as error:
+            log.warning("comment.not_acknowledged", why=error.what, **self._fields)
+            return
+        self._timing["ack"] = self._since()
+        log.info("comment.acknowledged", seconds=self._timing["ack"], **self._fields)
+
+    def _serve(self) -> Outcome:
+        work = self._work
+        return serve(
+            ref=work.comment,
+            command=work.command,
+            sender=work.sender,
+            desk=self._front.desk(),
+            text=work.text,
+            fields=self._fields,
+        )
+
+    def _ended(self, outcome: Outcome) -> Ended:
+        state = _STATES.get(outcome.what, JobState.DONE)
+        log.info("comment.answered", what=outcome.what, command=self._verb, seconds=self._since(), **self._fields)
+        error = OutsideError.__name__ if state is JobState.FAILED else ""
+        return Ended(state=state, why=outcome.why, url=outcome.url, error=error)
+
+    def _say_so(self, error: SparkError) -> None:
+        """Tell whoever gave the command; a reaction and an answer are tried. Of a reply nobody knows yet whether it was for us."""
+        work = self._work
+        if work.command is None:
+            return
+        body = answers.trouble(error, Redactor(Patch(files=())))
+        for tell in (
+            lambda: self._front.talk.react(work.comment, Reaction.NO),
+            lambda: self._front.talk.answer(work.comment, addressed(body, ref=work.comment, sender=work.sender)),
+        ):
+            try:
+                tell()
+            except SparkError as second:
+                log.warning("comment.not_answered", why=second.what, **self._fields)
+
+    @property
+    def _verb(self) -> str:
+        command = self._work.command
+        if command is None:
+            return "reply"
+        return command.verb.value if isinstance(command, Command) else "unknown"
+
+    @property
+    def _named(self) -> dict[str, log.Field]:
+        return {**self._fields, "attempt": self._control.job.attempt}
+
+    def _since(self) -> float:
+        """Seconds from the delivery."""
+        return round(max(0.0, time.time() - self._created_at), 4)
+
+
+class OrderedReviews:
+    """The `Reviews` port over the engine: what is started is a job, what is stopped are the pull's jobs."""
+
+    def __init__(self, shared: Shared, control: Control, place: PullPlace, work: AnswerComment, *, stop: Stop) -> None:
+        self._shared = shared
+        self._control = control
+        self._place = place
+        self._work = work
+        self._stop = stop
+
+    def start(self, effort: Effort | None) -> None:
+        """See `Reviews.start`. The head and the base are read anew. Raises NotPermittedError, OutsideError."""
+        pull = self._shared.pull(self._place, self._stop)
+        order = ReviewPull(
+            place=self._work.place,
+            number=pull.number,
+            head_sha=pull.head_sha,
+            base_ref=pull.base_ref,
+            cause=Cause.ASKED,
+            title=Redactor(Patch(files=())).redact(pull.title),
+            author=pull.author,
+            draft=pull.draft,
+            effort=effort,
+            force=True,
+        )
+        self._control.submit(order)
+
+    def stop(self, why: str) -> None:
+        """See `Reviews.stop`."""
+        self._control.withdraw(self._work.number, why)

@@ -24,11 +24,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot.commands.model import Command, CommentKind, CommentRef, Verb
 from bot.engine.engine import Engine, EngineOptions
 from bot.engine.model import Delivery, Ended, Job, JobId, JobState
 from bot.engine.ports import Control
 from bot.hooks.events import DeliveryId, InstallationId, Place
-from bot.hooks.orders import Cause, ReviewPull
+from bot.hooks.orders import AnswerComment, Cause, ReviewPull
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha, RepoName
 
 DEADLINE = 60.0
@@ -151,6 +153,29 @@ def order() -> Callable[..., ReviewPull]:
             number=number,
             head_sha=CommitSha((head * 40)[:40]),
             **{"base_ref": "main", "cause": Cause.SYNCHRONIZE, **more},
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def comment() -> Callable[..., AnswerComment]:
+    """`comment(5, 7)`: an order to answer comment 5 on pull 7 of `acme/rocket`."""
+
+    def make(
+        id: int = 5,  # noqa: A002 - the word of the value
+        number: int = 1,
+        *,
+        installation: int = 1,
+        repo: str = "acme/rocket",
+        kind: CommentKind = CommentKind.THREAD,
+        **more: Any,
+    ) -> AnswerComment:
+        return AnswerComment(
+            place=Place(repo=RepoName(repo), repo_id=1, installation=InstallationId(installation)),
+            number=number,
+            comment=CommentRef(kind=kind, id=CommentId(id), node_id="PRRC_x", root=CommentId(4)),
+            **{"sender": "ada", "command": Command(verb=Verb.FIX), **more},
         )
 
     return make

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Verb
 from bot.engine import codec
 from bot.engine.codec import StoredDataError
 from bot.engine.model import Checkpoint, Ended, JobState
 from bot.hooks.events import InstallationId, Place
-from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, ReviewPull, Work
+from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull, Work
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha, Effort, RepoName
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -24,6 +26,7 @@ PLACES = st.builds(
     repo_id=st.integers(0, 2**53),
     installation=st.integers(0, 2**53).map(InstallationId),
 )
+IDS = st.integers(1, 2**53).map(CommentId)
 WORKS = st.one_of(
     st.builds(
         ReviewPull,
@@ -41,6 +44,25 @@ WORKS = st.one_of(
     ),
     st.builds(ReviewHead, place=PLACES, head_sha=SHAS, effort=st.none() | st.sampled_from(Effort)),
     st.builds(AnswerGroup, place=PLACES, head_sha=SHAS, head_ref=TEXT),
+    st.builds(
+        AnswerComment,
+        place=PLACES,
+        number=st.integers(1, 2**31),
+        comment=st.builds(
+            CommentRef,
+            kind=st.sampled_from(CommentKind),
+            id=IDS,
+            node_id=TEXT,
+            root=st.none() | IDS,
+        ),
+        sender=TEXT,
+        command=st.one_of(
+            st.none(),
+            st.builds(Command, verb=st.sampled_from(Verb), rest=TEXT, commit=st.booleans(), everything=st.booleans()),
+            st.builds(NearMiss, wrote=TEXT, meant=st.none() | st.sampled_from(Verb)),
+        ),
+        text=TEXT,
+    ),
 )
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 ENDS = st.builds(
@@ -55,6 +77,7 @@ ENDS = st.builds(
     timing=st.dictionaries(TEXT, FLOATS, max_size=4),
     tokens_per_second=st.none() | FLOATS,
     usage=st.dictionaries(TEXT, st.integers(0, 2**60), max_size=4),
+    outcome=TEXT,
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | FLOATS | TEXT,
@@ -85,6 +108,12 @@ def test_a_checkpoint_comes_back_as_it_was(draft: dict, review: dict) -> None:
     text = codec.dump_checkpoint(kept)
     assert text.isascii()
     assert codec.load_checkpoint(text) == kept
+
+
+def test_an_end_that_an_older_version_wrote_is_read() -> None:
+    shape = json.loads(codec.dump_ended(Ended(state=JobState.DONE, why="fine")))
+    del shape["outcome"]
+    assert codec.load_ended(json.dumps(shape)) == Ended(state=JobState.DONE, why="fine")
 
 
 def test_every_kind_of_work_can_be_stored() -> None:

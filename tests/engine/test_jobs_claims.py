@@ -43,11 +43,25 @@ def take(database: Database, delivery: Callable[..., Delivery]) -> Callable[...,
     return take
 
 
-def claim(database: Database, who: ExecutorId = ME, *, per_installation: int = 100) -> Run | None:
+def claim(
+    database: Database,
+    who: ExecutorId = ME,
+    *,
+    per_installation: int = 100,
+    talk_per_installation: int = 100,
+    **more: bool,
+) -> Run | None:
     while True:
         try:
             with database.write() as connection:
-                row, again = claims.claim(connection, who, per_installation=per_installation, now=1.0)
+                row, again = claims.claim(
+                    connection,
+                    who,
+                    per_installation=per_installation,
+                    talk_per_installation=talk_per_installation,
+                    now=1.0,
+                    **more,
+                )
         except IntegrityError:
             continue
         if row is not None:
@@ -90,6 +104,66 @@ def test_the_limit_of_an_installation_holds_over_all_processes(
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(try_it, range(8))) == 3
+
+
+def test_comments_go_before_reviews_one_after_another_on_a_pull_and_have_bounds_of_their_own(
+    database: Database, take: Callable[..., JobId], order: Callable[..., Work], comment: Callable[..., Work]
+) -> None:
+    reviews = [take(order(number, "a"), at=float(number)) for number in range(1, 4)]
+    talk = [
+        take(comment(10 * number + each, number), at=10.0 * number + each) for number in (1, 2, 3) for each in (0, 1)
+    ]
+    bounds = {"per_installation": 2, "talk_per_installation": 2}
+    runs = [claim(database, **bounds) for _ in range(5)]
+    # Of pulls 1 and 2 the first comment each, then the oldest reviews.
+    assert [run.job for run in runs if run] == [talk[0], talk[2], *reviews[:2]]
+    with database.write() as connection:
+        assert runs[0] is not None
+        assert claims.end(connection, runs[0], Ended(state=JobState.DONE), now=2.0)
+    following = claim(database, **bounds)
+    assert following is not None
+    assert following.job == talk[1]
+
+
+def test_a_command_whose_process_was_killed_runs_again(
+    database: Database, take: Callable[..., JobId], comment: Callable[..., Work]
+) -> None:
+    job = take(comment())
+    assert claim(database) == Run(job=job, owner=ME, attempt=1)
+    with database.write() as connection:
+        claims.take_over(connection, ME, now=1.0)
+    assert claim(database, OTHER) == Run(job=job, owner=OTHER, attempt=2)
+
+
+@pytest.mark.parametrize(("reviews", "talk"), [(True, False), (False, True), (False, False)])
+def test_only_what_there_is_a_slot_for_is_claimed(
+    database: Database,
+    take: Callable[..., JobId],
+    order: Callable[..., Work],
+    comment: Callable[..., Work],
+    *,
+    reviews: bool,
+    talk: bool,
+) -> None:
+    jobs = {True: take(comment(), at=1.0), False: take(order(), at=2.0)}
+    run = claim(database, reviews=reviews, talk=talk)
+    assert (run.job if run else None) == (jobs[talk] if reviews or talk else None)
+    with database.read() as connection:
+        assert claims.talk_waits(connection) is not talk
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_bound_of_answers_holds_over_all_processes(
+    database: Database, take: Callable[..., JobId], comment: Callable[..., Work]
+) -> None:
+    for number in range(1, 13):
+        take(comment(number, number))
+
+    def try_it(who: int) -> int:
+        return sum(claim(database, ExecutorId(f"p{who}"), talk_per_installation=3) is not None for _ in range(3))
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(try_it, range(6))) == 3
 
 
 def test_one_job_of_a_lane_runs_until_it_lets_the_lane_go(

@@ -181,6 +181,71 @@ def test_slots_are_kept_and_a_busy_installation_does_not_starve_another(
         reaches(engine, job, JobState.DONE)
 
 
+def test_a_full_house_of_reviews_keeps_no_command_waiting_and_commands_have_bounds_too(
+    start_engine: Callable[..., Engine],
+    scripted: Any,
+    take: Callable[..., JobId],
+    order: Callable[..., Work],
+    comment: Callable[..., Work],
+    reaches: Callable[..., None],
+) -> None:
+    engine = start_engine(reviews=2, per_installation=2, answers=3, answers_per_installation=2)
+    let_go = scripted.hold()
+    jobs = [take(engine, order(number)) for number in range(4)]
+    assert {scripted.next().job.id for _ in range(2)} == {*jobs[:2]}
+    before = time.perf_counter()
+    commands = [take(engine, comment(number, number)) for number in (1, 2, 3)]
+    assert {scripted.next().job.id for _ in range(2)} == {*commands[:2]}
+    assert max(scripted.at.values()) - before < 0.5
+    elsewhere = [take(engine, comment(number, number, installation=2)) for number in (4, 5)]
+    assert scripted.next().job.id == elsewhere[0]
+    assert scripted.began.empty(), "two of the first installation, three in all, beside two reviews"
+    let_go.set()
+    for job in (*jobs, *commands, *elsewhere):
+        reaches(engine, job, JobState.DONE)
+
+
+def test_a_command_stops_the_reviews_of_its_pull_and_nothing_else(
+    start_engine: Callable[..., Engine],
+    scripted: Any,
+    take: Callable[..., JobId],
+    order: Callable[..., Work],
+    comment: Callable[..., Work],
+    reaches: Callable[..., None],
+) -> None:
+    engine = start_engine()
+    let_go = scripted.hold()
+    review, other = take(engine, order(1)), take(engine, order(2))
+    for _ in range(2):
+        scripted.next()
+    until_stopped, stopped = scripted.act, []
+
+    def act(control: Control) -> Ended:
+        if control.job.is_talk and control.job.number == 1:
+            stopped.extend(control.withdraw(1, "Paused by ada") for _ in range(2))
+            control.submit(order(1, "b", force=True))
+            return Ended(state=JobState.DONE, outcome="answered", timing={"ack": 0.1})
+        ended: Ended = until_stopped(control)
+        return ended
+
+    scripted.act = act
+    talk = take(engine, comment(6, 2))
+    scripted.next()
+    command = take(engine, comment(5, 1))
+    reaches(engine, review, JobState.SUPERSEDED)
+    reaches(engine, command, JobState.DONE)
+    assert stopped == [1, 0]
+    found = engine.history.job(command)
+    assert found is not None
+    assert found.outcome == "answered"
+    assert [engine.history.job(job).state for job in (talk, other)] == ["running", "running"]  # type: ignore[union-attr]
+    let_go.set()
+    for job in (other, talk, engine.history.jobs(limit=1)[0].id):
+        reaches(engine, job, JobState.DONE)
+    figures = engine.history.figures()
+    assert figures.counts == {JobState.DONE: 2, JobState.SUPERSEDED: 1}, "commands are no reviews"
+
+
 def test_a_runner_that_raises_fails_its_job_and_no_other(
     start_engine: Callable[..., Engine],
     scripted: Any,
@@ -276,24 +341,28 @@ def test_a_drained_engine_parks_what_runs_and_the_next_one_does_it(
     scripted: Any,
     take: Callable[..., JobId],
     order: Callable[..., Work],
+    comment: Callable[..., Work],
     reaches: Callable[..., None],
 ) -> None:
     engine = start_engine()
     scripted.hold()
     job = take(engine, order(1))
     scripted.next()
+    command = take(engine, comment(5))
+    scripted.next()
     engine.drain(0.05)
     waiting = take(engine, order(2))
     assert not engine.ready
-    assert [engine.history.job(one).state for one in (job, waiting)] == ["queued", "queued"]  # type: ignore[union-attr]
+    for one in (job, command, waiting):
+        assert engine.history.job(one).state is JobState.QUEUED  # type: ignore[union-attr]
     engine.close()
     scripted.act = lambda control: Ended(state=JobState.DONE)
     engine = start_engine()
-    for one in (job, waiting):
+    for one, attempt in ((job, 2), (command, 2), (waiting, 1)):
         reaches(engine, one, JobState.DONE)
-    found = engine.history.job(job)
-    assert found is not None
-    assert found.attempt == 2
+        found = engine.history.job(one)
+        assert found is not None
+        assert found.attempt == attempt
 
 
 @SQLITE

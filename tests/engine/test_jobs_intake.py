@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from bot.commands.model import CommentKind
 from bot.engine import claims, intake, tables
 from bot.engine.claims import Run
 from bot.engine.database import Database
@@ -285,3 +286,60 @@ def test_of_orders_that_come_at_the_same_moment_one_is_taken(desk: Desk, order: 
         answers = list(pool.map(accept, ["same", "same", "a", "b", "c", "d", "e", "same"] * 2))
     assert sum(isinstance(answer, Taken) for answer in answers) == 1
     assert len(desk.history.jobs()) == 1
+
+
+# -- comments
+
+
+@pytest.mark.parametrize(
+    "state", [JobState.QUEUED, JobState.RUNNING, JobState.DONE, JobState.SKIPPED, JobState.SUPERSEDED]
+)
+def test_a_comment_is_one_job_for_ever_whatever_delivery_brings_it(
+    desk: Desk, comment: Callable[..., Work], state: JobState
+) -> None:
+    job = desk.take(comment(), "d1")
+    if state is not JobState.QUEUED:
+        run = desk.claim()
+        if state.is_over:
+            desk.end(run, state)
+    for work, name in ((comment(), "d1"), (comment(), "d2"), (comment(repo="acme/renamed"), "d3")):
+        answer = desk.accept(work, name)
+        assert isinstance(answer, AlreadyKnown)
+        assert (answer.job, answer.state) == (job, state)
+    assert isinstance(desk.accept(comment(6)), Taken)
+    assert isinstance(desk.accept(comment(kind=CommentKind.CONVERSATION)), Taken), "numbers are of a kind alone"
+
+
+def test_a_comment_whose_answer_failed_is_answered_when_it_comes_again_even_if_others_came_after_it(
+    desk: Desk, comment: Callable[..., Work]
+) -> None:
+    desk.take(comment(), "d1")
+    desk.end(desk.claim(), JobState.FAILED)
+    later = desk.take(comment(6))
+    again = desk.take(comment(), "d1")
+    assert [desk.state(job) for job in (later, again)] == ["queued", "queued"]
+    assert isinstance(desk.accept(comment(), "d2"), AlreadyKnown)
+
+
+def test_pushes_and_commands_leave_each_other_alone(
+    desk: Desk, order: Callable[..., Work], comment: Callable[..., Work]
+) -> None:
+    jobs = [desk.take(comment(1)), desk.take(order(1, "a")), desk.take(comment(2))]
+    newest = desk.take(order(1, "b"))
+    assert desk.told == Told(ended=(jobs[1],))
+    with desk.database.write() as connection:
+        assert intake.stop_pull(connection, REPO, 1, "The pull was closed", now=1.0).ended == (newest,)
+    assert [desk.state(job) for job in (jobs[0], jobs[2])] == ["queued", "queued"]
+    with desk.database.write() as connection:
+        told = intake.stop_installation(connection, InstallationId(1), [], "gone", now=1.0)
+    assert {*told.ended} == {jobs[0], jobs[2]}
+
+
+def test_comments_that_wait_count_in_the_queue(
+    desk: Desk, order: Callable[..., Work], comment: Callable[..., Work]
+) -> None:
+    desk.take(comment(1))
+    with pytest.raises(FullError):
+        desk.accept(comment(2), queue=1)
+    with pytest.raises(FullError):
+        desk.accept(order(), queue=1)

@@ -40,6 +40,8 @@ class FindingNote:
     """The anchored lines as they were, shortened (`recall.NOTE_TEXT`); for the call that looks whether they were mended."""
     twins: int = 0
     """At how many places of the file's diff these very lines stood, itself counted; 0 where nobody counted."""
+    around: tuple[str, str] = ("", "")
+    """Digests of the line above and of the line below; empty for a blank line, the edge of a hunk, and where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

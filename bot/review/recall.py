@@ -67,9 +67,19 @@ def line_digest(line: str) -> str:
     return hashlib.sha256(normal(line).encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 
+_BLANK: Final = line_digest("")
+
+
 def line_digests(lines: Sequence[str]) -> tuple[str, ...]:
     """The digests that a note carries: of the first 60 lines."""
     return tuple(line_digest(line) for line in lines[:NOTE_LINES])
+
+
+def around(digests: Sequence[str], at: int, size: int) -> tuple[str, str]:
+    """The digests above and below a run of lines; empty where there is none, or a blank line."""
+    above = digests[at - 1] if at > 0 else ""
+    below = digests[at + size] if at + size < len(digests) else ""
+    return above if above != _BLANK else "", below if below != _BLANK else ""
 
 
 def note_of(finding: Finding, patch: Patch | None = None) -> FindingNote:
@@ -89,6 +99,7 @@ def note_of(finding: Finding, patch: Patch | None = None) -> FindingNote:
         votes=finding.votes,
         text=text if len(text) <= NOTE_TEXT else f"{text[:NOTE_TEXT]}…",
         twins=0 if patch is None else _twins(finding, patch.file(finding.anchor.hunk.file)),
+        around=("", "") if patch is None else _around(finding, patch),
     )
 
 
@@ -264,6 +275,17 @@ def _paused_by(ours: Sequence[PastNote]) -> str:
             by = state["paused_by"]
             return by if isinstance(by, str) else ""
     return ""
+
+
+def _around(finding: Finding, patch: Patch) -> tuple[str, str]:
+    """The digests beside the finding, on its side of its hunk."""
+    lines = list(patch.hunk(finding.anchor.hunk).on(finding.side))
+    at = next((at for at, line in enumerate(lines) if line.number == finding.anchor.start_line), None)
+    if at is None:
+        return "", ""
+    first, size = max(0, at - 1), min(len(finding.anchor.text), NOTE_LINES)
+    digests = [line_digest(line.text) for line in lines[first : at + size + 1]]
+    return around(digests, at - first, size)
 
 
 def _twins(finding: Finding, file: FilePatch) -> int:

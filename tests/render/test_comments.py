@@ -99,7 +99,8 @@ def test_the_models_text_cannot_forge_a_suggestion_a_marker_or_html(a_finding: M
     body = comment_body(a_finding(title=hostile, body=hostile, note=hostile), redactor)
     assert "```suggestion" not in body
     assert "<img" not in body
-    assert body.count("<!--") == 1
+    assert re.findall(r"<!-- spark:(\w+)", body) == ["note", "finding"]
+    assert body.count("<!--") == 2
     assert read_finding_markers(body) == ["a1b2c3d4e5f60718"]
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.diff.model import Side, is_utf8
+from bot.diff.model import Patch, Side, is_utf8
 from bot.review.model import CommitSha, Finding, FindingStatus, Misplaced, Review
+from bot.review.recall import note_of
 from bot.review.render import words
 from bot.review.render.frame import suggestion_diff
 from bot.review.render.markers import (
     ReviewMarker,
     finding_marker,
+    note_marker,
     read_finding_markers,
     read_review_marker,
     review_marker,
     split_ending,
 )
 from bot.review.render.safe import Redactor, code, fence, hides, one_line, prose
+from bot.review.render.threads import shown_note
 
 __all__ = [
     "ReviewMarker",
@@ -45,10 +48,15 @@ _OPEN = 5
 """A longer list is folded: who reads a pull request sees the headline first."""
 
 
-def comment_body(finding: Finding, redactor: Redactor) -> str:
-    """A line comment: title, text, the suggestion to commit where there is a proven one, small print, marker."""
+def comment_body(finding: Finding, redactor: Redactor, *, patch: Patch | None = None) -> str:
+    """A line comment: title, text, the suggestion to commit where there is a proven one, small print, marks.
+
+    One mark names the finding, the other carries it into later rounds. `patch`: where the finding lies, so that those can
+    tell equal places apart.
+    """
     suggestion, problem = _suggestion(finding, redactor)
     small = [*words.small_print(finding)] if not problem else [*_unproven_print(finding), problem]
+    note = shown_note(note_of(finding, patch), redactor, suggestion=bool(suggestion))
     body = ""
     for limit in _COMMENT_TEXT:
         parts = [
@@ -56,7 +64,7 @@ def comment_body(finding: Finding, redactor: Redactor) -> str:
             prose(redactor.redact(finding.body), limit=limit),
             suggestion,
             _small(redactor, small),
-            finding_marker(finding.fingerprint),
+            f"{note_marker(note)}\n{finding_marker(finding.fingerprint)}",
         ]
         body = _joined(parts)
         if len(body) <= BODY_LIMIT:
@@ -69,11 +77,11 @@ def entry(finding: Finding, redactor: Redactor) -> str:
     return _entry(finding, redactor, limit=4_000)
 
 
-def summary_body(review: Review, *, redactor: Redactor, run: str) -> str:
+def summary_body(review: Review, *, redactor: Redactor, run: str, marks: Sequence[str] = ()) -> str:
     """The review's body: headline and verdict, findings without a line comment, coverage, measured seconds, marker.
 
     Times that are not known yet (`first_post`, `done`) are left out. At most 60,000 characters, less a reserve for
-    line comments that GitHub may refuse.
+    line comments that GitHub may refuse. `marks`: more hidden marks, behind the review's.
     """
     inline = sum(finding.status is FindingStatus.POSTED for finding in review.findings)
     limit = BODY_LIMIT - min(20_000, 300 * inline)
@@ -82,7 +90,8 @@ def summary_body(review: Review, *, redactor: Redactor, run: str) -> str:
     )
     body = ""
     for text, items in LEVELS:
-        body = _joined([*summary_parts(review, redactor, text=text, items=items), _footer(review), marker])
+        parts = summary_parts(review, redactor, text=text, items=items)
+        body = _joined([*parts, _footer(review), "\n".join([marker, *marks])])
         if len(body) <= limit:
             break
     return body

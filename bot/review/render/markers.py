@@ -109,6 +109,7 @@ def note_marker(note: FindingNote) -> str:
         "votes": None if note.votes is None else [note.votes.in_favour, note.votes.of],
         "text": note.text,
         "twins": note.twins,
+        "around": list(note.around),
     }
     mark = _pack("note", value)
     return mark if len(mark) <= _NOTE_ROOM else _pack("note", {**value, "suggestion": None, "text": ""})
@@ -135,6 +136,7 @@ def read_note_marker(body: str) -> FindingNote | None:
             votes=None if votes is None else Votes(in_favour=int(votes[0]), of=int(votes[1])),
             text=_text(found.get("text", "")),
             twins=int(found.get("twins", 0)),
+            around=_two(found.get("around", ("", ""))),
         )
     except (KeyError, TypeError, ValueError, IndexError):
         return None
@@ -259,6 +261,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not a text")
     return value
+
+
+def _two(value: object) -> tuple[str, str]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise TypeError("not two texts")
+    return _text(value[0]), _text(value[1])
 
 
 def split_ending(body: str) -> tuple[str, str]:

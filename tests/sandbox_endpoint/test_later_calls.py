@@ -9,11 +9,13 @@ import pytest
 from bot.commands.edits import Edited, Unedited, read_edit, source_lines, tagged
 from bot.commands.prompt_fix import Failed, Problem, fix_prompt, shown_lines
 from bot.commands.prompt_talk import Shown, answer_prompt, read_reply, reply_prompt
-from bot.review.model import Effort
-from bot.review.prompt_data import Data, window
+from bot.diff.model import Side
+from bot.review.memory import FindingNote, KnownFinding, Said, Thread
+from bot.review.model import Category, Effort, Severity
+from bot.review.prompt_follow import follow_up_prompt, read_follow_up
+from bot.review.whereabouts import Fate, Placed
 from bot.sandbox.endpoint import Api, EndpointRequest, reviewer
 from bot.sandbox.endpoint.fixes import mended
-from bot.sandbox.endpoint.follow_up import follow_up
 from bot.sandbox.endpoint.reviewer import Asked, asked
 from bot.sandbox.endpoint.smells import SMELLS
 
@@ -67,6 +69,12 @@ def test_a_report_of_its_own_is_mended_at_its_place_alone():
     assert isinstance(done, Edited)
     assert done.text == "if a == None:\n    go()\nif b is None:\n    go()\n"
     assert "None is compared by equality" in done.why
+
+
+def test_a_report_beside_its_place_is_mended_once_where_it_is_nearest():
+    text = "if a == None:\n    go()\n\nif b == None:\n    go()\n"
+    done = fixed(text, place=(5,), reports=titles("None is compared by equality"))
+    assert done.text == "if a == None:\n    go()\n\nif b is None:\n    go()\n"
 
 
 def test_two_reports_on_one_line_are_mended_together():
@@ -217,13 +225,37 @@ def test_edits_of_neighbouring_lines_do_not_overlap():
 # -- looks back
 
 
-def looked(file, title, *, was="", near=None):
-    data = Data()
-    data.add("file", window(file, near=near or 1) if file else "(the file is gone)")
-    data.add("report", f"| high bug: {title}\n| Bad.")
-    data.add("was", was)
-    task = f"It stood near line {near}." if near else "Is it mended?"
-    return json.loads(follow_up(f"{data.text()}\n\n{task}"))["fixed"]
+def looked(file, title, *, was="", near=0):
+    """What the real call for it gives; `file` None: it is gone."""
+    url = "https://github.test/ada/engine/pull/7#r1"
+    said = Said(id=1, login="spark[bot]", is_ours=True, is_bot=True, body=f"**High · {title}**\n\nBad.", url=url)
+    thread = Thread(
+        id="T",
+        path="a.py",
+        side=Side.RIGHT,
+        line=None,
+        start_line=None,
+        original_line=1,
+        is_resolved=False,
+        resolved_by="",
+        resolved_by_us=False,
+        is_outdated=True,
+        comments=(said,),
+    )
+    note = FindingNote(
+        fingerprint="v1:a",
+        path="a.py",
+        side=Side.RIGHT,
+        severity=Severity.HIGH,
+        category=Category.BUG,
+        title=title,
+        source="model",
+        text=was,
+    )
+    placed = Placed(known=KnownFinding(note=note, thread=thread), fate=Fate.CHANGED, path="a.py", near=near)
+    prompt = follow_up_prompt(placed, head_text=file, effort=Effort.INSTANT)
+    assert asked(prompt.system) is Asked.FOLLOW_UP
+    return read_follow_up(say(prompt))
 
 
 EQUAL = "None is compared by equality"
@@ -232,24 +264,27 @@ EQUAL = "None is compared by equality"
 @pytest.mark.parametrize(
     ("file", "was", "near", "says"),
     [
-        ("if a is None:\n    go()\n", "1| if a == None:", 1, "yes"),
-        ("if a == None and b:\n    go()\n", "1| if a == None:", 1, "no"),
-        ("if a == None and b:\n    go()\n", "", None, "no"),
-        ("# if a == None:\nif a is None:\n", "1| if a == None:", 1, "yes"),
-        ("if a is None:\n" + "\n" * 60 + "if b == None:\n", "1| if a == None:", 1, "yes"),
-        ("x = 1\nreturn [each for each in everything if each.name == None]\n", "1| if a == None:", 1, "yes"),
-        ("", "1| if a == None:", 1, "yes"),
+        ("if a is None:\n    go()\n", "if a == None:", 1, "yes"),
+        ("if a == None and b:\n    go()\n", "if a == None:", 1, "no"),
+        ("if a == None and b:\n    go()\n", "", 0, "no"),
+        ("# if a == None:\nif a is None:\n", "if a == None:", 1, "yes"),
+        ("if a is None:\n" + "\n" * 60 + "if b == None:\n", "if a == None:", 1, "yes"),
+        ("x = 1\nreturn [each for each in everything if each.name == None]\n", "if a == None:", 1, "yes"),
+        (None, "if a == None:", 0, "yes"),
     ],
 )
 def test_a_look_back_sees_whether_the_mistake_is_still_near(file, was, near, says):
-    assert looked(file, EQUAL, was=was, near=near) == says
+    answer = looked(file, EQUAL, was=was, near=near)
+    assert answer.fixed == says
+    assert answer.line == (1 if says == "no" else None)
+    assert answer.why
 
 
 def test_a_look_back_accepts_a_guard_and_is_unsure_of_what_it_does_not_know():
     [title] = titles("Division")
-    assert looked("if not rows:\n    return 0\nreturn sum(rows) / len(rows)\n", title, near=3) == "yes"
-    assert looked("rows = read()\nreturn sum(rows) / len(rows)\n", title, near=2) == "no"
-    assert looked("a = 1\n", "Something else", near=1) == "unsure"
+    assert looked("if not rows:\n    return 0\nreturn sum(rows) / len(rows)\n", title, near=3).fixed == "yes"
+    assert looked("rows = read()\nreturn sum(rows) / len(rows)\n", title, near=2).fixed == "no"
+    assert looked("a = 1\n", "Something else", near=1).fixed == "unsure"
 
 
 # -- talk

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from bot.commands import handlers, talk
+from bot.commands import fix, handlers, talk, undo
 from bot.commands.call import Handler
 from bot.commands.model import Verb
 
 HANDLERS: Final[Mapping[Verb, Handler]] = MappingProxyType(
     {
         Verb.REVIEW: handlers.review,
+        Verb.FIX: fix.fix,
+        Verb.UNDO: undo.undo,
         Verb.EXPLAIN: talk.explain,
         Verb.ASK: talk.ask,
         Verb.IGNORE: handlers.ignore,

@@ -66,16 +66,16 @@ class FollowAnswer:
     """Where the defect is now, as the model says; not looked up."""
 
 
-def follow_up_prompt(placed: Placed, *, file_text: str | None, effort: Effort) -> Prompt:
-    """Is this finding mended? `file_text`: the file `placed.path` as it is now; None when it is gone."""
+def follow_up_prompt(placed: Placed, *, head_text: str | None, effort: Effort) -> Prompt:
+    """Is this finding mended? `head_text`: the file `placed.path` as it is now; None when it is gone."""
     note = placed.known.note
     data = Data()
-    data.add("file", GONE if file_text is None else window(file_text, near=placed.near))
+    data.add("file", GONE if head_text is None else window(head_text, near=placed.near))
     told = (f"{note.severity} {note.category}: {note.title}", report_text(placed.known.thread.comments[0].body))
     data.add("report", visible_lines(cut("\n".join(told), _REPORT_CAP)))
     data.add("was", f"{visible(note.path)}\n{visible_lines(note.text)}" if note.text else "")
     where = (
-        f" It stood near line {placed.near} of the file as it is now." if file_text is not None and placed.near else ""
+        f" It stood near line {placed.near} of the file as it is now." if head_text is not None and placed.near else ""
     )
     parts = [
         data.text(),

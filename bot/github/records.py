@@ -60,6 +60,8 @@ class NoteRecord:
     """Of a reply in a thread: the thread's first comment."""
     path: str = ""
     """Of a comment on lines."""
+    commit: str = ""
+    """Of a comment on lines, or of a review."""
 
 
 def read_pull(reply: Reply) -> PullRecord:
@@ -133,6 +135,7 @@ def _note(data: Mapping[str, Any]) -> NoteRecord:
         at=_optional(data, "submitted_at") or _optional(data, "created_at"),
         root=root if isinstance(root := data.get("in_reply_to_id"), int) else None,
         path=_optional(data, "path"),
+        commit=_optional(data, "commit_id"),
     )
 
 

@@ -120,7 +120,7 @@ class PullPublisher:
         """Take the draft's steps, when its review is on the pull. Raises OutsideError while GitHub is away."""
         if published.url is None or not draft.steps:
             return published
-        walked = self._steps.walk(draft.steps)
+        walked = self._steps.walk(draft.steps, draft.commit)
         return replace(published, followed=walked.followed, unfollowed=walked.unfollowed)
 
     def post(self, draft: ReviewDraft) -> Published:

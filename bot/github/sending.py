@@ -31,6 +31,15 @@ _LOOKS = 2
 """A write that answered 502 may become visible a moment later, so the pull is looked at twice."""
 
 
+def reply_json(body: str, *, root: CommentId, path: str, commit: str) -> dict[str, Any]:
+    """A comment at the end of a thread.
+
+    GitHub ignores path and commit beside `in_reply_to`, and its description demands them [api, pulls/create-review-comment].
+    The endpoint `.../replies` is not used: by that description it is not for Apps.
+    """
+    return {"body": body, "in_reply_to": root, "path": path, "commit_id": commit}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landed:
     """It is on the pull."""
@@ -81,20 +90,6 @@ class Sender:
                 cleared = True
             else:
                 return answer
-
-    def reply(self, root: CommentId, body: str, *, is_it: Callable[[str], bool]) -> Landed:
-        """A comment at the end of a thread, once; `is_it` knows its body. Raises also for a refusal."""
-        doing = "writing in a thread"
-        # Not the path `.../replies`: GitHub's description says that Apps may not use that one [api].
-        answer = self.comment(
-            Kind.COMMENTS,
-            {"body": body, "in_reply_to": root},
-            is_it=lambda note: note.root == root and is_it(note.body),
-            doing=doing,
-        )
-        if isinstance(answer, Reply):
-            raise error_for(answer, doing=doing, needs=NEEDS)
-        return answer
 
     def clear_pending(self) -> bool:
         """Delete the pending reviews that a run of ours left behind; whether there was one."""

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.errors import OutsideError, SparkError
+from bot.errors import OutsideError
+from bot.github.faults import Reply, error_for
 from bot.github.graph import Graph
-from bot.github.notes import Notes
+from bot.github.notes import Kind, Notes
 from bot.github.pace import OutOfTimeError
-from bot.github.sending import Sender
+from bot.github.sending import NEEDS, Sender, reply_json
 from bot.github.threads import Threads
 from bot.review.memory import Thread, ThreadId
+from bot.review.model import CommitSha
 from bot.review.ports import Then, ThreadStep
 from bot.review.render.markers import read_keys
 
 NO_TIME = "there was no time left for it"
+_DOING = "writing in a thread"
 _ANSWERED = "somebody has written there since"
 
 
@@ -40,8 +43,8 @@ class Steps:
         self._sender = sender
         self._graph = graph
 
-    def walk(self, steps: Sequence[ThreadStep]) -> Walked:
-        """Take each of them. Raises OutsideError while GitHub is away: asked again, it finds what was done and goes on."""
+    def walk(self, steps: Sequence[ThreadStep], commit: CommitSha) -> Walked:
+        """Take each of them, as of a review of `commit`. Raises OutsideError while GitHub is away: asked again, it finds what was done and goes on."""
         if not steps:
             return Walked(followed=0, unfollowed=())
         there = self._threads.some([step.thread for step in steps], self._notes.viewer)
@@ -49,7 +52,7 @@ class Steps:
         for step in steps:
             thread = there.get(step.thread)
             try:
-                why = self._take(step, thread) if thread is not None else "the thread is gone"
+                why = self._take(step, thread, commit) if thread is not None else "the thread is gone"
             except OutOfTimeError:
                 why = NO_TIME
             if not why:
@@ -58,23 +61,33 @@ class Steps:
             unfollowed.append(sentence(step, there, why))
         return Walked(followed=followed, unfollowed=tuple(unfollowed))
 
-    def _take(self, step: ThreadStep, thread: Thread) -> str:
-        said = _is_said(step, thread)
+    def _take(self, step: ThreadStep, thread: Thread, commit: CommitSha) -> str:
+        if not thread.is_ours:
+            return "it is not ours"
         closes = step.then is Then.RESOLVE and not thread.is_resolved
         if closes and thread.unanswered:
             return _ANSWERED
-        if not said:
-            try:
-                self._sender.reply(step.root, step.body, is_it=lambda body: _same_note(step.body, body))
-            except OutsideError:
-                raise
-            except SparkError as error:
-                return error.what
+        if not _is_said(step, thread):
+            answer = self._sender.comment(
+                Kind.COMMENTS,
+                reply_json(step.body, root=step.root, path=thread.path, commit=commit),
+                is_it=lambda note: note.root == step.root and _same_note(step.body, note.body),
+                doing=_DOING,
+            )
+            if isinstance(answer, Reply):
+                return _refusal(answer)
         if closes:
             return self._graph.resolve(thread)
         if step.then is Then.REOPEN and thread.is_resolved:
             return self._graph.unresolve(thread)
         return ""
+
+
+def _refusal(answer: Reply) -> str:
+    error = error_for(answer, doing=_DOING, needs=NEEDS)
+    if isinstance(error, OutsideError):
+        raise error
+    return error.what
 
 
 def unwalked(steps: Sequence[ThreadStep], why: str) -> Walked:

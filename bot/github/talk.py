@@ -24,9 +24,9 @@ from bot.github.pace import OutOfTimeError, Pace
 from bot.github.people import Collaborators
 from bot.github.pull_memory import PullMemory
 from bot.github.records import NoteRecord
-from bot.github.sending import NEEDS, Landed, Sender
+from bot.github.sending import NEEDS, Landed, Sender, reply_json
 from bot.github.threads import Threads
-from bot.review.memory import Recall, Thread
+from bot.review.memory import CommentId, Recall, Thread
 from bot.review.model import CommitSha, RepoName
 from bot.review.ports import Stop
 from bot.review.render.markers import answer_marker, read_keys
@@ -68,6 +68,7 @@ class PullTalk:
         self._people = Collaborators(client, repo, stop=stop)
         self._name = f"{repo}#{number}"
         self._unanswered: set[str] = set()
+        self._roots: dict[int, NoteRecord] = {}
         self._suggested: list[NoteRecord] | None = None
 
     def react(self, ref: CommentRef, reaction: Reaction) -> None:
@@ -78,7 +79,10 @@ class PullTalk:
         """See `Talk.answered`."""
         # An answer to a comment in a thread that was deleted stands in the conversation.
         kinds = [Kind.COMMENTS, Kind.ISSUE_COMMENTS] if _in_thread(ref) else [Kind.ISSUE_COMMENTS]
-        for listing in self._notes.read(*kinds):
+        listings = self._notes.read(*kinds)
+        if _in_thread(ref):
+            self._roots = {note.id: note for note in listings[0] if note.root is None}
+        for listing in listings:
             for note in reversed(self._notes.ours(listing)):
                 if ref.key in read_keys(note.body, "answer"):
                     return note.url
@@ -97,12 +101,14 @@ class PullTalk:
         def is_it(note: NoteRecord) -> bool:
             return ref.key in read_keys(note.body, "answer")
 
+        root = self._roots.get(ref.root or 0)
         try:
-            if _in_thread(ref):
-                reply = {**json, "in_reply_to": ref.root}
+            if root is not None:
+                reply = reply_json(json["body"], root=CommentId(root.id), path=root.path, commit=root.commit)
                 landed = self._sender.comment(Kind.COMMENTS, reply, is_it=is_it, doing=doing)
                 if isinstance(landed, Landed) or landed.status not in {404, 422}:
                     return self._url(landed, doing)
+            if _in_thread(ref):
                 # The thread is gone, and whoever asked in it shall have an answer all the same.
                 log.info("github.thread_gone", delivery=self._delivery, pull=self._name, comment=ref.key)
             landed = self._sender.comment(Kind.ISSUE_COMMENTS, json, is_it=is_it, doing=doing)

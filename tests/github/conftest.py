@@ -117,6 +117,19 @@ class Desk:
             self.client(token), pull.repo, pull.number, pace=self.pace, stop=stop or self.clock.stop(), fresh=fresh
         )
 
+    def new_pull(self, files: Mapping[str, Any], **more: Any) -> Any:
+        """One more pull, from a branch of its own; for desks that several tests share."""
+        branch = f"work-{len(self.repo.pulls) + 1}"
+        self.repo.branch(branch)
+        self.repo.commit(branch, files)
+        return self.repo.open_pull("A change", "Why", head=branch, author="ann", **more)
+
+    def at(self, record: Any, *, client: GitHubClient | None = None, stop: Stop | None = None) -> PullPublisher:
+        """A publisher for a pull."""
+        return PullPublisher(
+            client or self.client(), REPO, record.number, pace=self.pace, stop=stop or self.clock.stop()
+        )
+
     def sent(self, method: str = "", contains: str = "") -> list[Any]:
         """The requests seen, those of this method whose path contains this."""
         return [seen for seen in self.server.requests if seen.method.startswith(method) and contains in seen.path]
@@ -140,6 +153,26 @@ def pace(clock: HandClock) -> Pace:
 @pytest.fixture
 def stop(clock: HandClock) -> Stop:
     return clock.stop()
+
+
+@pytest.fixture(scope="module")
+def hall() -> Iterator[Desk]:
+    """A desk for all tests of a module, each with a pull of its own (`new_pull`)."""
+    made = Desk(server=GitHubServer(GitHubOptions()).start(), clock=HandClock())
+    yield made
+    for client in [*made.clients, *made.apps]:
+        client.close()
+    made.server.stop()
+
+
+@pytest.fixture
+def quiet(hall: Desk) -> Desk:
+    """The shared desk, with nothing left of the test before: requests, faults, waits."""
+    hall.server.faults.clear()
+    hall.server.requests.clear()
+    hall.clock.waits.clear()
+    hall.clock.time += 3600.0
+    return hall
 
 
 @pytest.fixture

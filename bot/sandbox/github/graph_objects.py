@@ -24,7 +24,7 @@ def root(call: Call) -> Node:
         "viewer": lambda _: _viewer(call),
         "repository": lambda _, owner, name, **__: _repository(call, owner, name),
         "node": lambda _, id: _node(call, id),  # noqa: A006 - GitHub's word
-        "nodes": lambda _, ids: [_node(call, each) for each in ids],
+        "nodes": lambda _, ids: [_node_or_error(call, each) for each in ids],
         "rateLimit": lambda _, **__: _rate_limit(call),
     }
 
@@ -55,6 +55,14 @@ def _node(call: Call, node_id: str) -> Node:
     if repo is None or not sees(call.world, call.who, repo):
         raise no_node(node_id)
     return RENDER[type(record)](call, repo, record)
+
+
+def _node_or_error(call: Call, node_id: str) -> Node | RefusedError:
+    """Of several, one that is not there is null with an error of its own, and costs the others nothing."""
+    try:
+        return _node(call, node_id)
+    except RefusedError as error:
+        return error
 
 
 def repo_of(call: Call, record: object) -> Repo | None:

@@ -1,0 +1,251 @@
+"""A later round over real HTTP: our last review's text replaced, notes put into our threads, threads resolved and opened again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.diff.model import Anchor, HunkKey, Side
+from bot.errors import OutsideError
+from bot.github.patience import PAUSES, PatientPublisher
+from bot.review.memory import CommentId, ThreadId
+from bot.review.model import CommitSha, Fingerprint
+from bot.review.ports import Amend, DraftComment, ReviewDraft, Then, ThreadStep
+from bot.review.render.markers import ReviewMarker, finding_marker, read_review_marker, review_marker, step_marker
+from bot.sandbox.github import Fault, Kind, talk
+
+
+def draft(pull, *, run="run-2", **more):
+    mark = review_marker(ReviewMarker(head=pull.head_sha, base=pull.base_sha, run=run))
+    return ReviewDraft(
+        **{"commit": CommitSha(pull.head_sha), "body": f"Round {run}.\n\n{mark}", "comments": (), "run": run} | more
+    )
+
+
+def comment(name: str, line: int) -> DraftComment:
+    anchor = Anchor(path="new.py", side=Side.RIGHT, start_line=line, line=line, hunk=HunkKey(0, 0), text=("x",))
+    body = f"Text.\n\n{finding_marker(Fingerprint(name))}"
+    return DraftComment(anchor=anchor, body=body, entry="e", fingerprint=Fingerprint(name))
+
+
+@pytest.fixture
+def pull(quiet):
+    """A pull with a review of ours and two threads."""
+    record = quiet.new_pull({"new.py": "".join(f"line_{n} = {n}\n" for n in range(20))})
+    first = draft(record, run="run-1", comments=(comment("f1", 1), comment("f2", 2)))
+    assert len(quiet.at(record).publish(first).posted) == 2
+    quiet.server.requests.clear()
+    quiet.clock.waits.clear()
+    quiet.clock.time += 3600.0
+    return record
+
+
+@pytest.fixture
+def ours(quiet, pull):
+    """Our threads, oldest first."""
+    return [each for each in quiet.repo.threads.values() if each.pull is pull]
+
+
+def reviews(desk, pull):
+    return [each for each in desk.repo.reviews.values() if each.pull is pull and each.body]
+
+
+def amend(desk, pull):
+    (review,) = reviews(desk, pull)
+    return Amend(id=review.id, url="https://example.org/last")
+
+
+def step(thread, key="fixed-abc", then=Then.RESOLVE, text="Fixed in abc."):
+    return ThreadStep(
+        thread=ThreadId(thread.node_id),
+        root=CommentId(thread.comments[0].id),
+        body=f"{text}\n\n{step_marker(key)}",
+        then=then,
+    )
+
+
+# The review of a round without anything new
+
+
+@pytest.mark.parametrize(
+    "fault", [None, Fault(match="PUT *", status=502, when="after"), Fault(match="PUT *", kind=Kind.CUT)]
+)
+def test_with_nothing_new_to_say_the_last_review_s_text_is_replaced(quiet, pull, fault) -> None:
+    if fault is not None:
+        quiet.server.faults.add(fault)
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull)))
+    (review,) = reviews(quiet, pull)
+    mark = read_review_marker(review.body)
+    assert mark is not None
+    assert mark.run == "run-2"
+    assert (done.url or "").endswith(str(review.id))
+    assert (done.posted, done.unposted, done.problem, done.moved_to) == ((), (), "", None)
+    assert quiet.sent("POST", "/reviews") == []
+
+
+def test_a_note_of_the_conversation_that_stands_for_a_review_is_replaced_likewise(quiet, pull) -> None:
+    path = f"/repos/acme/shop/issues/{pull.number}/comments"
+    answer = quiet.client().call("POST", path, stop=quiet.clock.stop(), body={"body": "old"})
+    number = answer.json()["id"]
+    done = quiet.at(pull).publish(draft(pull, amend=Amend(id=number, url="u", in_conversation=True)))
+    assert quiet.repo.issue_comments[number].body.startswith("Round run-2.")
+    assert f"issuecomment-{number}" in (done.url or "")
+    assert len(reviews(quiet, pull)) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_where_the_text_may_not_be_replaced_a_new_review_is_posted(quiet, pull, status) -> None:
+    quiet.server.faults.add(Fault(match="PUT *", status=status))
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull)))
+    first, second = reviews(quiet, pull)
+    assert first.body.startswith("Round run-1.")
+    assert second.body.startswith("Round run-2.")
+    assert (done.url or "").endswith(str(second.id))
+
+
+def test_a_text_that_was_replaced_already_is_left_alone(quiet, pull) -> None:
+    wanted = draft(pull, amend=amend(quiet, pull))
+    first = quiet.at(pull).publish(wanted)
+    quiet.server.requests.clear()
+    assert quiet.at(pull).publish(wanted).url == first.url
+    assert quiet.sent("PUT") + quiet.sent("POST", "/reviews") == []
+
+
+def test_on_a_head_that_moved_nothing_is_replaced_and_no_step_taken(quiet, pull, ours) -> None:
+    wanted = draft(pull, amend=amend(quiet, pull), steps=(step(ours[0]),))
+    quiet.repo.commit(pull.head_ref, {"late.py": "x = 1\n"})
+    done = quiet.at(pull).publish(wanted)
+    assert (done.url, done.moved_to, done.followed) == (None, pull.head_sha, 0)
+    assert reviews(quiet, pull)[0].body.startswith("Round run-1.")
+    assert (len(ours[0].comments), ours[0].resolved_by) == (1, None)
+
+
+# Threads
+
+
+def test_a_thread_gets_its_note_and_is_resolved_and_another_is_opened_again(quiet, pull, ours) -> None:
+    talk.resolve(quiet.repo, ours[1], by="spark")
+    steps = (step(ours[0]), step(ours[1], "back-abc", Then.REOPEN, "It is back in abc."))
+    done = quiet.at(pull).publish(draft(pull, steps=steps))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [each.comments[-1].body.partition("\n")[0] for each in ours] == ["Fixed in abc.", "It is back in abc."]
+    assert [each.resolved_by.login if each.resolved_by else None for each in ours] == ["spark", None]
+    assert quiet.clock.waits, "many writes keep to the pace"
+
+
+@pytest.mark.parametrize("kind", [Kind.STATUS, Kind.CUT])
+def test_a_note_whose_answer_was_lost_is_not_written_twice(quiet, pull, ours, kind) -> None:
+    match = f"POST */pulls/{pull.number}/comments"
+    quiet.server.faults.add(Fault(match=match, status=502, kind=kind, when="after"))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]),)))
+    assert (done.followed, len(ours[0].comments)) == (1, 2)
+    assert len(quiet.sent("POST", "/comments")) == 1
+
+
+def test_a_step_that_an_earlier_run_took_halfway_is_only_finished(quiet, pull, ours) -> None:
+    wanted = draft(pull, steps=(step(ours[0]),))
+    quiet.at(pull).publish(replace(wanted, steps=(step(ours[0], then=Then.NOTHING),)))
+    done = quiet.at(pull).publish(wanted)
+    assert (done.followed, len(ours[0].comments)) == (1, 2)
+    assert ours[0].resolved_by is not None
+    quiet.server.requests.clear()
+    assert quiet.at(pull).publish(wanted).followed == 1
+    assert [seen.path for seen in quiet.sent("POST")] == ["/graphql"] * 2, "who we are, and how the threads are"
+
+
+def test_the_same_mark_of_somebody_else_does_not_count_as_our_note(quiet, pull, ours) -> None:
+    copied = step(ours[0]).body
+    talk.reply(quiet.repo, ours[0], copied, by="mallory")
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0], then=Then.NOTHING),)))
+    assert done.followed == 1
+    assert [each.author.login for each in ours[0].comments] == ["spark", "mallory", "spark"]
+
+
+def test_a_thread_in_which_somebody_has_just_written_is_not_resolved(quiet, pull, ours) -> None:
+    publisher = quiet.at(pull)
+    assert not publisher.recall().threads[0].unanswered
+    talk.reply(quiet.repo, ours[0], "Wait, is that so?", by="ann")
+    done = publisher.publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.followed == 1
+    (why,) = done.unfollowed
+    assert "was not resolved: somebody has written there since" in why
+    assert (len(ours[0].comments), ours[0].resolved_by) == (2, None)
+    assert ours[1].resolved_by is not None
+
+
+def test_an_app_that_may_not_resolve_says_so_and_leaves_its_note(quiet, pull, key) -> None:
+    installation = quiet.install(key)
+    installation.permissions["contents"] = "read"
+    client = quiet.app(key).client(installation.id, "acme/shop")
+    quiet.at(pull, client=client).publish(draft(pull, comments=(comment("f3", 3),)))
+    thread = [each for each in quiet.repo.threads.values() if each.pull is pull][-1]
+    done = quiet.at(pull, client=client).publish(draft(pull, run="run-3", steps=(step(thread),)))
+    (why,) = done.unfollowed
+    assert "contents: write" in why
+    assert thread.comments[-1].body.startswith("Fixed in abc.")
+    assert thread.resolved_by is None
+    assert done.url is not None
+
+
+def test_a_thread_that_is_gone_costs_the_others_nothing(quiet, pull, ours) -> None:
+    gone = replace(step(ours[0]), thread=ThreadId("PRRT_nowhere"))
+    done = quiet.at(pull).publish(draft(pull, steps=(gone, step(ours[1]))))
+    assert done.followed == 1
+    assert "the thread is gone" in done.unfollowed[0]
+
+
+def test_a_thread_of_somebody_else_is_never_touched(quiet, pull) -> None:
+    begun = talk.begin_thread(quiet.repo, pull.number, "Mine", by="ann", path="new.py", line=4)
+    done = quiet.at(pull).publish(draft(pull, steps=(step(begun.thread),)))
+    assert "it is not ours" in done.unfollowed[0]
+    assert (len(begun.thread.comments), begun.thread.resolved_by) == (1, None)
+
+
+def test_steps_for_which_there_is_no_time_are_told(quiet, pull, ours) -> None:
+    publisher = quiet.at(pull, stop=quiet.clock.stop(1.5))
+    done = publisher.publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.url is not None
+    assert done.followed == 1
+    assert "no time left" in done.unfollowed[0]
+
+
+def test_while_github_is_away_the_review_stands_and_each_step_is_told(quiet, pull, ours) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="resolveReviewThread", status=502, times=None))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.url is not None
+    assert (done.followed, len(done.unfollowed)) == (0, 2)
+    assert "502" in done.unfollowed[0]
+
+
+def test_who_has_patience_takes_the_steps_when_github_is_back(quiet, pull, ours) -> None:
+    match = "POST /graphql"
+    quiet.server.faults.add(Fault(match=match, contains="resolveReviewThread", status=502, times=3))
+    stop = quiet.clock.stop()
+    patient = PatientPublisher(quiet.at(pull, stop=stop), stop=stop, pause=quiet.clock.wait, fields={})
+    done = patient.publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2]
+    assert len(reviews(quiet, pull)) == 2
+    assert PAUSES[0] in quiet.clock.waits
+
+
+def test_patience_ends_with_the_job_s_time_and_the_review_is_told_as_posted(quiet, pull, ours) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="resolveReviewThread", status=502, times=None))
+    stop = quiet.clock.stop(20.0)
+    patient = PatientPublisher(quiet.at(pull, stop=stop), stop=stop, pause=quiet.clock.wait, fields={})
+    done = patient.publish(draft(pull, steps=(step(ours[0]),)))
+    assert done.url is not None
+    assert (done.followed, len(done.unfollowed)) == (0, 1)
+
+
+def test_a_patient_reader_waits_for_the_memory(quiet, pull) -> None:
+    match = f"GET */pulls/{pull.number}/reviews"
+    quiet.server.faults.add(Fault(match=match, status=503, kind=Kind.CUT, times=3))
+    patient = PatientPublisher(quiet.at(pull), stop=quiet.clock.stop(), pause=quiet.clock.wait, fields={})
+    patient.begin()
+    assert len(patient.recall().findings) == 2
+    quiet.server.faults.add(Fault(match=match, kind=Kind.CUT, times=None))
+    hasty = PatientPublisher(quiet.at(pull), stop=quiet.clock.stop(1.0), pause=quiet.clock.wait, fields={})
+    with pytest.raises(OutsideError):
+        hasty.recall()

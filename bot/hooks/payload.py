@@ -20,7 +20,7 @@ _REPO: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9._-]{1,100}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # GraphQL's ids, old (base64 with padding) and new (`IC_kwDO...`).
 _NODE_ID: Final = re.compile(r"[A-Za-z0-9_=+/-]{1,200}")
-_NOT_IN_PROSE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NOT_IN_PROSE: Final = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)), " ")
 # What git itself forbids in the name of a ref (git-check-ref-format), and what would cheat a reader.
 _NOT_IN_REFS: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^/|[/.]$")
 _MOST_ID: Final = 2**63 - 1
@@ -106,7 +106,7 @@ class Node:
             return ""
         if type(value) is not str:
             raise self._wrong(name, value, "a text")
-        return _NOT_IN_PROSE.sub(" ", value[:most].replace("\r\n", "\n"))
+        return value[:most].replace("\r\n", "\n").translate(_NOT_IN_PROSE)
 
     def node_id(self, name: str) -> str:
         """GraphQL's id of a thing."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.commands.grammar import parse
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Verb
 from bot.hooks.decide import REPLY_LENGTH, Rules, decide
 from bot.hooks.events import (
@@ -283,6 +284,16 @@ def test_a_persons_command_is_answered_wherever_it_stands(kind: CommentKind) -> 
     assert (found.command.verb, found.command.commit, found.text) == (Verb.FIX, True, "")
 
 
+@pytest.mark.parametrize(
+    "above",
+    ["", "   ", "\t\n", "\u200b", "> quoted\n\n", "```\ncode /x\n```\n", "<!-- hidden -->\n", "\xa0 ", "\u2028"],
+)
+@pytest.mark.parametrize("line", ["/spark", "/SPARK: fix", "/spark, help", "/psark help"])
+def test_whatever_the_grammar_takes_for_a_command_reaches_it(above: str, line: str) -> None:
+    found = order(comment(above + line))
+    assert (found.command if isinstance(found, AnswerComment) else None) == parse(above + line)
+
+
 def test_a_near_miss_is_answered_too() -> None:
     found = order(comment("/spark fixx"))
     assert isinstance(found, AnswerComment)
@@ -381,7 +392,9 @@ happenings: st.SearchStrategy[Event] = st.one_of(
         comment=st.builds(
             CommentRef, kind=st.sampled_from(CommentKind), id=st.just(7), root=st.sampled_from([None, 7, 8])
         ),
-        body=st.sampled_from(["", " ", "/spark fix", "/sprak help", "Why?", "> /spark fix", "<!-- spark:x -->\n/spark fix"]),
+        body=st.sampled_from(
+            ["", " ", "/spark fix", "/sprak help", "Why?", "> /spark fix", "<!-- spark:x -->\n/spark fix"]
+        ),
         through_app=st.booleans(),
     ),
     st.builds(InstallationChanged, sender=senders),

@@ -136,7 +136,7 @@ class CommentAnswer:
         state = _STATES.get(outcome.what, JobState.DONE)
         log.info("comment.answered", what=outcome.what, command=self._verb, seconds=self._since(), **self._fields)
         error = OutsideError.__name__ if state is JobState.FAILED else ""
-        return Ended(state=state, why=outcome.why, url=outcome.url, error=error)
+        return Ended(state=state, why=outcome.why, url=outcome.url, error=error, outcome=outcome.what)
 
     def _say_so(self, error: SparkError) -> None:
         """Tell whoever gave the command; a reaction and an answer are tried. Of a reply nobody knows yet whether it was for us."""

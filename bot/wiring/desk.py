@@ -7,12 +7,14 @@ a run without an engine has the same desk. Decides nothing and says nothing.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.commands.model import CommentRef, Reaction
 from bot.commands.ports import Desk, Memory, Reviews
+from bot.errors import SparkError
 from bot.git.compare import diff_blobs
 from bot.git.merge import merge3
 from bot.github.blobs import Place, fetch_blob
@@ -58,8 +60,10 @@ class CommentDesk:
         self._talk = _Talk(self._place, pace=shared.pace(self._place.installation), stop=self._saying, errand=errand)
         self._lock = threading.Lock()
         self._desk: Desk | None = None
-        self._opened: Opened | None = None
         self._config: str | None = None
+        self._opening = threading.Lock()
+        self._opened: Opened | None = None
+        self._reader: threading.Thread | None = None
         self._model: _PaidModel | None = None
 
     @property
@@ -84,8 +88,16 @@ class CommentDesk:
                 self._desk = self._made(self._pull())
             return self._desk
 
+    def expect_change(self) -> None:
+        """The change will be asked for: it is read from now on, beside everything else."""
+        self._reader = threading.Thread(target=self._read_ahead, name="comment-change", daemon=True)
+        self._reader.start()
+
     def close(self) -> None:
-        """The day's books are settled."""
+        """Nobody reads any more, and the day's books are settled."""
+        self._errand.stop.cancel()
+        if self._reader is not None:
+            self._reader.join()
         if self._model is not None:
             self._model.close()
 
@@ -130,10 +142,15 @@ class CommentDesk:
 
     def _open(self) -> Opened:
         """The pull's change; what failed is tried again the next time."""
-        with self._lock:
+        with self._opening:
             if self._opened is None:
                 self._opened = self._shared.pull_source(self._place, self._errand.stop).open()
             return self._opened
+
+    def _read_ahead(self) -> None:
+        # What failed is tried again, and told, where it is needed.
+        with contextlib.suppress(SparkError):
+            self._open()
 
     def _config_text(self, base_ref: str) -> str:
         """Of the base branch as it is now: what was mended there since the last push counts."""

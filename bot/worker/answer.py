@@ -13,7 +13,7 @@ from dataclasses import replace
 from bot import log
 from bot.commands import answers
 from bot.commands.call import addressed
-from bot.commands.model import Command, Outcome, Reaction
+from bot.commands.model import Command, Outcome, Reaction, Verb
 from bot.commands.ports import Memory
 from bot.commands.serve import serve
 from bot.diff.model import Patch
@@ -30,6 +30,7 @@ from bot.wiring import PullPlace, Shared
 from bot.wiring.desk import CommentDesk, CommentErrand
 from bot.worker.endings import cut_short
 
+_READS_CHANGE = frozenset({Verb.FIX, Verb.EXPLAIN, Verb.ASK})
 _STATES = {"nothing": JobState.SKIPPED, "failed": JobState.FAILED}
 """What an outcome is as the end of a job; DONE for all others, a refusal among them."""
 
@@ -92,6 +93,8 @@ class CommentAnswer:
         try:
             if self._work.command is not None:
                 self._acknowledge()
+            if isinstance(self._work.command, Command) and self._work.command.verb in _READS_CHANGE:
+                self._front.expect_change()
             # All of it may be repeated: what was said or changed before GitHub went away is found.
             outcome = self._shared.patiently(
                 self._serve, stop=self._front.saying, doing="answering a comment", fields=self._fields

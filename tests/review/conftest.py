@@ -10,6 +10,7 @@ import pytest
 from bot.diff.anchors import tag
 from bot.diff.model import Anchor, HunkKey, Line, Patch, Side
 from bot.diff.parse import read_patch
+from bot.review.memory import CommentId, Said, Thread, ThreadId
 from bot.review.model import Category, Change, Finding, Fingerprint, Severity, Votes
 from bot.review.scope import Chunk, PassName
 
@@ -120,6 +121,43 @@ def finding_of() -> Callable[..., Finding]:
             source=source,
             passes=tuple(PassName(name) for name in passes),
             **more,
+        )
+
+    return make
+
+
+@pytest.fixture
+def said() -> Callable[..., Said]:
+    """A comment of a thread; ours, unless somebody else's login is given."""
+
+    def make(body: str = "", login: str = "spark[bot]", **more) -> Said:
+        bot = login.endswith("[bot]")
+        given = {"id": CommentId(1), "is_ours": login == "spark[bot]", "is_bot": bot, "url": "https://gh.test/c/1"}
+        return Said(login=login, body=body, **(given | more))
+
+    return make
+
+
+@pytest.fixture
+def thread_of() -> Callable[..., Thread]:
+    """A thread with these comments; open and on a line, unless said otherwise. `resolved_by="spark[bot]"` is us."""
+
+    def make(*comments: Said, line: int | None = 1, resolved_by: str | None = None, **more) -> Thread:
+        given = {
+            "id": ThreadId("T1"),
+            "path": "a.py",
+            "side": Side.RIGHT,
+            "start_line": None,
+            "original_line": line,
+            "is_outdated": line is None,
+        }
+        return Thread(
+            comments=comments,
+            line=line,
+            is_resolved=resolved_by is not None,
+            resolved_by=resolved_by or "",
+            resolved_by_us=resolved_by == "spark[bot]",
+            **(given | more),
         )
 
     return make

@@ -244,7 +244,7 @@ class FakeTalk:
         return found[0] if found and ref.kind is CommentKind.THREAD else None
 
     def _add(self, thread: Thread, *, login: str, body: str, url: str) -> CommentId:
-        number = CommentId(max((said.id for one in self.threads.values() for said in one.comments), default=0) + 1)
+        number = CommentId(900_000 + len(self.answers))
         said = Said(id=number, login=login, is_ours=login == ACCOUNT, is_bot=login == ACCOUNT, body=body, url=url)
         now = self.threads[thread.id]
         self.threads[thread.id] = replace(now, comments=(*now.comments, said))

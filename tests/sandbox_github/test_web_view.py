@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.github import talk
 from bot.sandbox.github.markdown import to_html
 
 REPO = "/repos/octo/demo"
@@ -40,6 +41,15 @@ def test_the_conversation_shows_the_review_with_its_suggestion_as_a_diff(reviewe
     assert (removed, added) == ("&lt;b&gt;thirty&lt;/b&gt;", "line thirty")
     assert "spark:finding" not in html
     assert "<script" not in html
+
+
+def test_reactions_are_shown_below_what_they_are_about(reviewed) -> None:
+    (review,), (comment,) = reviewed.repo.reviews.values(), reviewed.repo.comments.values()
+    for record, content in ((review, "eyes"), (comment, "+1"), (comment, "+1")):
+        talk.react(reviewed.repo, record, content, by="bob")
+    talk.react(reviewed.repo, comment, "+1", by="carol")
+    html = page(reviewed, "/octo/demo/pull/1")
+    assert html.index("Found one") < html.index("👀 1") < html.index("Careful") < html.index("👍 2")
 
 
 def test_the_files_show_each_comment_below_its_line(reviewed) -> None:

@@ -13,6 +13,8 @@ REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes
 """As REST writes them."""
 GRAPHQL = {"+1": "THUMBS_UP", "-1": "THUMBS_DOWN"} | {name: name.upper() for name in REACTIONS[2:]}
 """As GraphQL writes them, by REST's name."""
+EMOJI = dict(zip(REACTIONS, "👍👎😄🎉😕❤🚀👀", strict=True))
+"""As people see them."""
 Reactable = Comment | IssueComment | Review | Pull
 """REST has reactions under comments alone; GraphQL under all of these."""
 
@@ -32,6 +34,12 @@ def put(world: World, record: Reactable, user: User, content: str) -> tuple[Reac
     )
     record.reactions.append(reaction)
     return reaction, True
+
+
+def counted(record: Reactable) -> list[tuple[str, int]]:
+    """Emoji and how often, of those that were given."""
+    given = [(EMOJI[name], sum(each.content == name for each in record.reactions)) for name in REACTIONS]
+    return [(emoji, count) for emoji, count in given if count]
 
 
 def take_back(record: Reactable, user: User, content: str) -> Reaction | None:

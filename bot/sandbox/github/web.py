@@ -16,6 +16,7 @@ from bot.sandbox.github import threads
 from bot.sandbox.github.gate import Site
 from bot.sandbox.github.hunks import Row
 from bot.sandbox.github.markdown import to_html
+from bot.sandbox.github.reactions import counted
 from bot.sandbox.github.records import CheckRun, Comment, IssueComment, Pull, Review, Thread
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class CommentView:
     when: str
     body: Markup
     minimized: str | None
+    reactions: list[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +215,7 @@ def _entries(repo: Repo, pull: Pull) -> Iterator[Entry]:
             when=each.submitted_at or "",
             body=Markup(to_html(each.body)),  # noqa: S704 - to_html makes it safe
             minimized=each.minimized,
+            reactions=counted(each),
         )
         yield Entry(kind=each.state.lower(), verb=_VERBS[each.state], comment=comment, threads=shown)
 
@@ -225,6 +228,7 @@ def _comment(comment: Comment | IssueComment, old: list[str] | None = None) -> C
         when=comment.created_at,
         body=Markup(to_html(comment.body, old=old)),  # noqa: S704 - to_html makes it safe
         minimized=comment.minimized,
+        reactions=counted(comment),
     )
 
 

@@ -213,9 +213,7 @@ def test_an_edit_that_never_holds_is_told_with_its_reason(make_world: MakeWorld)
 
 
 def test_an_endpoint_that_fails_is_told(make_world: MakeWorld) -> None:
-    world = make_world(
-        base={"app.py": BASE}, head={"app.py": HEAD}, script=lambda *_: ("", StreamEnd.SERVER_ERROR)
-    )
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=lambda *_: ("", StreamEnd.SERVER_ERROR))
     world.says("/spark fix", thread=shared(world, suggestion=None))
 
     assert "the endpoint failed" in world.last

@@ -231,7 +231,7 @@ def test_a_command_is_carried_out_although_github_takes_no_reaction(room: Any) -
 
 
 def test_what_github_cannot_do_now_is_done_when_it_is_back(room: Any) -> None:
-    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls/{room.pull.number}", status=502, times=6))
+    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/pulls/{room.pull.number}", status=502, times=4))
     ended, _ = answer(room, say(room, "/spark help"))
     assert (ended.state, len(answers(room))) == (JobState.DONE, 1)
 

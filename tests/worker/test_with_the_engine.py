@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
+from bot.commands.grammar import parse
+from bot.commands.model import CommentKind, CommentRef
 from bot.engine.engine import Engine, EngineOptions
 from bot.engine.model import Delivery, Ended, Job, JobId, JobState, Taken
 from bot.hooks.events import DeliveryId
-from bot.hooks.orders import ReviewHead, Work
+from bot.hooks.orders import AnswerComment, ReviewHead, Work
 from bot.live.events import LiveKind
+from bot.review.memory import CommentId
 from bot.review.model import CommitSha
 from bot.sandbox.endpoint import tokens
+from bot.sandbox.github import talk
 from bot.worker.runner import JobRunner
 
 
@@ -137,3 +141,27 @@ def test_a_head_asked_for_again_is_reviewed_by_a_job_of_its_own(room: Any, house
     (made,) = [job for job in house.engine.history.jobs() if job.number == pull.number]
     assert house.end(made.id).state is JobState.DONE
     assert len(room.reviews()) == before + 1
+
+
+def test_a_review_is_ordered_and_stopped_by_comments_that_wait_for_no_review(
+    room: Any, house: House, until: Callable[..., None]
+) -> None:
+    room.repo.commit("main", {"said.py": b"x = 1\n"}, "A start", "mona")
+    room.repo.branch("said", "main")
+    room.repo.commit("said", {"seven.py": b"def n(f=[]):\n    return f\n"}, "Said", "mona")
+    pull = room.repo.open_pull("Said", "", head="said", base="main", author="mona")
+
+    def say(body: str) -> Job:
+        said = talk.say(room.repo, pull.number, body, by="mona")
+        ref = CommentRef(kind=CommentKind.CONVERSATION, id=CommentId(said.id), node_id=said.node_id)
+        work = AnswerComment(place=room.place(), number=pull.number, comment=ref, sender="mona", command=parse(body))
+        return house.end(house.take(work))
+
+    asked = len(room.endpoint.requests)
+    assert say("/spark review").state is JobState.DONE
+    until(lambda: any(entry.tokens > 5 for entry in room.endpoint.requests[asked:]))
+    paused = say("/spark pause")
+    assert (paused.state, paused.outcome) == (JobState.DONE, "answered")
+    (review,) = [job for job in house.engine.history.jobs() if job.number == pull.number and not job.outcome]
+    assert house.end(review.id).state is JobState.SUPERSEDED
+    assert [each for each in room.reviews() if each.pull is pull] == []

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bot.commands.ports import CommitDraft, Committed, NotCommitted, PullCommit
-from bot.errors import NotPermittedError, OutsideError
 from bot.github import limits
 from bot.github.blobs import Place, fetch_blob
 from bot.github.client import GitHubClient, Mutated, mutated
@@ -189,7 +188,4 @@ def _input(repo: RepoName, branch: str, draft: CommitDraft) -> dict[str, Any]:
 
 
 def _refused(answer: Reply, doing: str) -> NotCommitted:
-    error = error_for(answer, doing=doing, needs=NEEDS)
-    if isinstance(error, OutsideError) and not isinstance(error, NotPermittedError):
-        raise error
-    return NotCommitted(reason=error.what)
+    return NotCommitted(reason=error_for(answer, doing=doing, needs=NEEDS).what)

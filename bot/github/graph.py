@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from bot.errors import NotPermittedError, OutsideError, SparkError
+from bot.errors import NotPermittedError, OutsideError, UserError
 from bot.github import limits
 from bot.github.client import GitHubClient, Mutated, mutated
 from bot.github.faults import Cut, Reply, error_for, rate_wait
@@ -67,7 +67,10 @@ class Graph:
         return "" if found.data is not None else found.why
 
     def _settle(self, mutation: str, thread: Thread, doing: str) -> str:
-        found = self._send(mutation, {"threadId": thread.id}, doing, self._in_turn)
+        try:
+            found = self._send(mutation, {"threadId": thread.id}, doing, self._in_turn)
+        except UserError as error:
+            return error.what
         if found.data is not None:
             return ""
         return _MAY_RESOLVE if found.is_a("FORBIDDEN", "INSUFFICIENT_SCOPES") else found.why
@@ -106,11 +109,3 @@ class Graph:
         if wait is not None and self._client.pause(self._stop, wait):
             return send()
         return answer
-
-
-def gently(do: Callable[[], str]) -> str:
-    """What `do` gives, or the error it raised as a sentence's end."""
-    try:
-        return do()
-    except SparkError as error:
-        return error.what

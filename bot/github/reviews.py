@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from bot.errors import NotPermittedError, OutsideError, SparkError
+from bot.errors import NotPermittedError, OutsideError, SparkError, UserError
 from bot.github import limits
 from bot.github.bodies import Part, fit, parts_of, review_json, tell
 from bot.github.client import GitHubClient
@@ -120,7 +120,11 @@ class PullPublisher:
         """Take the draft's steps, when its review is on the pull. Raises OutsideError while GitHub is away."""
         if published.url is None or not draft.steps:
             return published
-        walked = self._steps.walk(draft.steps, draft.commit)
+        try:
+            walked = self._steps.walk(draft.steps, draft.commit)
+        except UserError as error:
+            # The review is on the pull: what may not be done beside it is no reason to call it unposted.
+            return untaken(draft, published, error.what)
         return replace(published, followed=walked.followed, unfollowed=walked.unfollowed)
 
     def post(self, draft: ReviewDraft) -> Published:

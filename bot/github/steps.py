@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.errors import OutsideError
 from bot.github.faults import Reply, error_for
 from bot.github.graph import Graph
 from bot.github.notes import Kind, Notes
@@ -75,19 +74,12 @@ class Steps:
                 doing=_DOING,
             )
             if isinstance(answer, Reply):
-                return _refusal(answer)
+                return error_for(answer, doing=_DOING, needs=NEEDS).what
         if closes:
             return self._graph.resolve(thread)
         if step.then is Then.REOPEN and thread.is_resolved:
             return self._graph.unresolve(thread)
         return ""
-
-
-def _refusal(answer: Reply) -> str:
-    error = error_for(answer, doing=_DOING, needs=NEEDS)
-    if isinstance(error, OutsideError):
-        raise error
-    return error.what
 
 
 def unwalked(steps: Sequence[ThreadStep], why: str) -> Walked:

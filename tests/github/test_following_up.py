@@ -210,6 +210,23 @@ def test_steps_for_which_there_is_no_time_are_told(quiet, pull, ours) -> None:
     assert "no time left" in done.unfollowed[0]
 
 
+@pytest.mark.parametrize(("contains", "why"), [("nodes(ids", "403"), ("resolveReviewThread", "403")])
+def test_where_graphql_is_refused_the_review_stands_all_the_same(quiet, pull, ours, contains, why) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains=contains, status=403, times=None))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]),)))
+    assert done.url is not None
+    assert why in done.unfollowed[0]
+
+
+def test_a_note_that_github_refuses_costs_the_other_threads_nothing(quiet, pull, ours) -> None:
+    match = f"POST */pulls/{pull.number}/comments"
+    quiet.server.faults.add(Fault(match=match, status=422, message="This conversation is locked"))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.followed == 1
+    assert "This conversation is locked" in done.unfollowed[0]
+    assert [each.resolved_by is None for each in ours] == [True, False]
+
+
 def test_while_github_is_away_the_review_stands_and_each_step_is_told(quiet, pull, ours) -> None:
     quiet.server.faults.add(Fault(match="POST /graphql", contains="resolveReviewThread", status=502, times=None))
     done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))

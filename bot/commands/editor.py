@@ -1,6 +1,7 @@
 """Asks the model for edits of one file until they hold, at most twice.
 
-It decides nothing about where the edits go. What the model's port raises goes through; all else is a value.
+It decides nothing about where the edits go. What the model's port raises goes through, and a process that stops raises
+too, for the job runs again; all else is a value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.commands.edits import Edited, Unedited, read_edit, source_lines
 from bot.commands.prompt_fix import OUTPUT_MOST, Failed, Problem, fix_prompt, shown_lines
+from bot.errors import OutsideError
 from bot.review.model import Effort, Usage
 from bot.review.ports import Model, Stop, StreamEnd
 
@@ -71,6 +73,8 @@ def ask(model: Model, task: Task, *, effort: Effort, stop: Stop, accept: Callabl
         pieces: list[str] = []
         report = model.stream(prompt, sink=pieces.append, stop=stop)
         usage += report.usage
+        if stop.cancelled:
+            raise OutsideError("The edit was stopped")
         if report.end is not StreamEnd.WHOLE:
             result = Unedited(reason=f"{report.end.value} ({report.detail})" if report.detail else report.end.value)
             if not report.end.worth_retrying:

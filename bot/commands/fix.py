@@ -8,7 +8,7 @@ the rights of the repository, and our own rules stand there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.commands import answers, editor, fix_words
 from bot.commands.call import Call
@@ -245,7 +245,7 @@ class _Fixing:
         return Outcome(what=what, why=why, url=self._call.answer(body), usd=self._usage.usd)
 
     def _refused(self, body: str, why: str) -> Outcome:
-        return Outcome(what="refused", why=why, url=self._call.answer(body), usd=self._usage.usd)
+        return replace(_refused(self._call, body, why), usd=self._usage.usd)
 
 
 def _lines(suggestion: str) -> list[str]:
@@ -253,7 +253,9 @@ def _lines(suggestion: str) -> list[str]:
 
 
 def _refused(call: Call, body: str, why: str) -> Outcome:
-    return Outcome(what="refused", why=why, url=call.answer(body))
+    url = call.answer(body)
+    call.react(Reaction.NO)
+    return Outcome(what="refused", why=why, url=url)
 
 
 def _committed(call: Call, made: PullCommit, body: str) -> Outcome:

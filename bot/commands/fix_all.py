@@ -86,7 +86,7 @@ class _All:
         self._mark("read")
         if not found.patches:
             body = fix_words.nothing_to_apply(self._told(found.left), self._links(found.without), self._redactor)
-            return Outcome(what="refused", why="no patch to apply", url=self._call.answer(body))
+            return self._ended(body, "no patch to apply")
         if reason := blocked.result():
             return self._refused(reason, found, found.patches, ())
         if self._call.desk.model is None:
@@ -252,7 +252,12 @@ class _All:
             measured=self._measured(),
             redactor=self._redactor,
         )
-        return Outcome(what="refused", why=reason, url=self._call.answer(body), usd=self._usage.usd)
+        return self._ended(body, reason)
+
+    def _ended(self, body: str, why: str) -> Outcome:
+        url = self._call.answer(body)
+        self._call.react(Reaction.NO)
+        return Outcome(what="refused", why=why, url=url, usd=self._usage.usd)
 
     def _links(self, knowns: Iterable[KnownFinding]) -> list[str]:
         return [fix_words.finding_link(known.note.title, known.thread.url, self._redactor) for known in knowns]

@@ -14,7 +14,7 @@ from bot.commands.call import Call
 from bot.commands.fix_plan import FindingPatch, Laid, LeftOut, struck
 from bot.diff.model import BadSection, FilePatch, FileStatus, Patch, Side
 from bot.diff.parse import read_fragment
-from bot.errors import SparkError
+from bot.errors import OutsideError, SparkError
 from bot.review.model import Change, Effort, Finding, Review, Severity, Usage
 from bot.review.options import Deaf, Options, Services
 from bot.review.ports import HeadFiles, Opened, Stop
@@ -63,7 +63,7 @@ class _Source:
 def review_again(
     call: Call, opened: Opened, texts: Mapping[str, str], laid: Mapping[str, Laid], pool: ThreadPoolExecutor
 ) -> Proof:
-    """Review the step from `texts` (the head's files) to `laid`. Raises nothing for what the endpoint does."""
+    """Review the step from `texts` (the head's files) to `laid`. Raises OutsideError when the process stops, for the job runs again."""
     fragments = pool.map(
         lambda path: call.desk.diff(*(_bytes(text) for text in (texts[path], laid[path].text))), list(laid)
     )
@@ -105,10 +105,14 @@ def review_again(
             ),
         )
     except SparkError as error:
+        if call.desk.stop.cancelled:
+            raise
         why = f"the combined change could not be reviewed again: {error.what}"
         return _all_out(laid, why)
     finally:
         forget()
+    if call.desk.stop.cancelled:
+        raise OutsideError("The second review was stopped")
     return _judged(review, patch, laid)
 
 

@@ -80,6 +80,11 @@ COMMANDS: Final[Mapping[Verb, CommandSpec]] = MappingProxyType(
                     where=Where.THREAD,
                 ),
                 Usage(
+                    text="/spark fix FILE INSTRUCTION",
+                    does="does what you ask for in a file of the pull request",
+                    need=Need.ASK,
+                ),
+                Usage(
                     text="/spark fix --commit",
                     does="pushes the fix to the branch, with or without an instruction",
                     need=Need.WRITE,
@@ -95,6 +100,7 @@ COMMANDS: Final[Mapping[Verb, CommandSpec]] = MappingProxyType(
                 "/spark fix",
                 "/spark fix --commit",
                 "/spark fix turn this loop into a generator",
+                "/spark fix src/app.py convert it to a class",
                 "/spark fix all",
             ),
             also=("apply", "commit", "repair", "patch", "fixit", "fixup", "autofix", "solve"),

@@ -104,4 +104,6 @@ def _commit(call: Call, commit: PullCommit, head: CommitSha, files: Mapping[str,
 
 
 def _refused(call: Call, body: str, why: str) -> Outcome:
-    return Outcome(what="refused", why=why, url=call.answer(body))
+    url = call.answer(body)
+    call.react(Reaction.NO)
+    return Outcome(what="refused", why=why, url=url)

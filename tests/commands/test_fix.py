@@ -12,6 +12,7 @@ from bot.commands.edits import source_lines
 from bot.commands.model import CommentKind, CommentRef, Reaction
 from bot.commands.ports import PullCommit
 from bot.diff.anchors import line_hash
+from bot.errors import OutsideError
 from bot.review.config import Role
 from bot.review.memory import CommentId, Thread
 from bot.review.model import CommitSha
@@ -217,6 +218,18 @@ def test_an_endpoint_that_fails_is_told(make_world: MakeWorld) -> None:
     world.says("/spark fix", thread=shared(world, suggestion=None))
 
     assert "the endpoint failed" in world.last
+
+
+def test_a_process_that_stops_answers_nothing_for_the_job_runs_again(make_world: MakeWorld) -> None:
+    def script(_prompt: Prompt, _before: int) -> tuple[str, StreamEnd]:
+        world.stop.cancel()
+        return "", StreamEnd.CANCELLED
+
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=script)
+    with pytest.raises(OutsideError):
+        world.says("/spark fix", thread=shared(world, suggestion=None))
+
+    assert world.talk.answers == []
 
 
 def test_without_a_key_a_finding_without_a_patch_cannot_be_fixed(make_world: MakeWorld) -> None:

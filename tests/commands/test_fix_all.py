@@ -14,6 +14,7 @@ from bot.commands.edits import Span, apply, source_lines
 from bot.commands.fix_plan import FindingPatch, choose, clusters, lay, lay_what_parses, struck
 from bot.commands.model import Reaction
 from bot.diff.anchors import line_hash
+from bot.errors import OutsideError
 from bot.review.config import Role
 from bot.review.memory import KnownFinding, Thread
 from bot.review.model import Severity
@@ -294,6 +295,20 @@ def test_a_file_that_the_second_review_could_not_see_is_not_committed(pull: Call
     assert "was not reviewed again: the endpoint failed" in world.last
 
 
+def test_a_process_that_stops_in_the_second_review_commits_and_answers_nothing(pull: Callable[..., World]) -> None:
+    def script(_prompt: Prompt, _before: int) -> object:
+        world.stop.cancel()
+        return "", StreamEnd.CANCELLED
+
+    world = pull(script)
+    found(world)
+    with pytest.raises(OutsideError):
+        world.says("/spark fix all")
+
+    assert world.branch.made == []
+    assert world.talk.answers == []
+
+
 def test_when_nothing_is_left_nothing_is_committed(pull: Callable[..., World]) -> None:
     world = pull(model(review=objection("critical", "src/part_0.py", 2)))
     found(world, 0)
@@ -301,6 +316,9 @@ def test_when_nothing_is_left_nothing_is_committed(pull: Callable[..., World]) -
     outcome = world.says("/spark fix all")
 
     assert outcome.what == "refused"
+    ref = world.talk.answers[-1].ref
+    assert ref is not None
+    assert world.talk.reactions_to(ref)[-1] is Reaction.NO
     assert world.branch.made == []
     assert "Proxies get through (critical)" in world.last
 

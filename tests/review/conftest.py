@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
 
 import pytest
 
-from bot.diff.anchors import tag
+from bot.diff.anchors import anchor_lines, tag
 from bot.diff.model import Anchor, HunkKey, Line, Patch, Side
 from bot.diff.parse import read_patch
-from bot.review.memory import CommentId, Said, Thread, ThreadId
+from bot.review.fingerprint import fingerprint as fingerprint_of
+from bot.review.memory import CommentId, Dismissal, KnownFinding, Said, Thread, ThreadId
 from bot.review.model import Category, Change, Finding, Fingerprint, Severity, Votes
+from bot.review.recall import assemble
+from bot.review.render.comments import comment_body
+from bot.review.render.safe import Redactor
 from bot.review.scope import Chunk, PassName
+from bot.review.seen import digests, fresh_lines
+from bot.review.whereabouts import Placed, place_known
 
 ONE_VOTE = Votes(in_favour=1, of=1)
 
@@ -159,5 +168,60 @@ def thread_of() -> Callable[..., Thread]:
             resolved_by_us=resolved_by == "spark[bot]",
             **(given | more),
         )
+
+    return make
+
+
+@pytest.fixture
+def posted(patch_of, finding_of, thread_of, said) -> Callable[..., KnownFinding]:
+    """A finding as a first round posted it on lines of a change, and as the next one reads it from the pull."""
+    numbers = count(1)
+
+    def make(
+        files: Mapping[str, tuple[str | None, str | None]],
+        path: str,
+        start: int,
+        end: int | None = None,
+        *,
+        side: Side = Side.RIGHT,
+        now: int | None = None,
+        notes: tuple[Said, ...] = (),
+        dismissal: Dismissal | None = None,
+        closed: bool = False,
+        thread: Mapping[str, Any] | None = None,
+        **more,
+    ) -> KnownFinding:
+        patch = patch_of(files)
+        file = next(file for file in patch.files if file.path == path)
+        anchor = anchor_lines(file, side, start, end or start)
+        assert isinstance(anchor, Anchor), anchor
+        rule, category = more.get("rule", ""), more.get("category", Category.BUG)
+        finding = replace(
+            finding_of(**more), anchor=anchor, fingerprint=fingerprint_of(anchor, category, rule=rule, file=file)
+        )
+        number = next(numbers)
+        first = said(comment_body(finding, Redactor(patch), patch=patch), url=f"https://gh.test/c/{number}")
+        given = {"id": ThreadId(f"T{number}"), "path": path, "side": side, "original_line": end or start}
+        if dismissal is not None or closed:
+            given["resolved_by"] = "spark[bot]"
+        made = thread_of(first, *notes, line=now, **(given | dict(thread or {})))
+        (known,) = assemble([made], [], may_write=lambda _: False, author="").findings
+        return replace(known, dismissal=dismissal, closed=closed)
+
+    return make
+
+
+@pytest.fixture
+def place(patch_of) -> Callable[..., list[Placed]]:
+    """Known findings placed in a change; the head's files are those of the change, and `more`."""
+
+    def make(
+        known: KnownFinding | list[KnownFinding], files, *, heads: Mapping[str, str] | None = None, then=None, **more
+    ):
+        patch = patch_of(files)
+        texts = {path: new for path, (_, new) in files.items() if new is not None} | dict(heads or {})
+        fresh = None if then is None else fresh_lines(patch, digests(patch_of(then)))
+        listed = known if isinstance(known, list) else [known]
+        return place_known(listed, patch, texts.get, fresh=fresh, **more)
 
     return make

@@ -48,7 +48,7 @@ def read_examples() -> list[tuple[str, Payload]]:
     found = []
     for event, examples in json.loads(lzma.decompress(EXAMPLES.read_bytes())).items():
         for example in examples:
-            value = _smaller(example)
+            value = _asking(event, _smaller(example))
             places = _places(value)
             used = [(at, key) for at, key in places if isinstance(at, dict) and isinstance(key, str) and key in USED]
             payload = Payload(value=value, text=json.dumps(value).encode(), places=places, used=used)
@@ -61,6 +61,16 @@ def _smaller(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _smaller(each) for name, each in value.items() if not name.endswith("_url")}
     return [_smaller(each) for each in value] if isinstance(value, list) else value
+
+
+def _asking(event: str, value: Any) -> Any:
+    """Comments ask for something, on a pull: GitHub has no example of that."""
+    if event == "issue_comment":
+        value["issue"]["pull_request"] = {"id": 1}
+    said = value.get("review" if event == "pull_request_review" else "comment")
+    if event in READ and isinstance(said, dict):
+        said["body"] = "> /spark undo\n\n/spark fix all --commit\nand be quick"
+    return value
 
 
 def _places(value: Any) -> list[tuple[Any, str | int]]:
@@ -156,10 +166,10 @@ def _used_value(random: Random, event: str, payload: Payload) -> Sent:
 
 
 USED = {
-    "action", "base", "changes", "check_run", "check_suite", "draft", "external_id", "full_name", "head", "head_ref",
-    "head_sha", "id", "identifier", "installation", "label", "login", "merge_group", "name", "number", "pull_request",
-    "pull_requests", "ref", "repo", "repositories_removed", "repository", "requested_action", "sender", "sha", "state", "title",
-    "type", "user", "zen",
+    "action", "base", "body", "changes", "check_run", "check_suite", "comment", "draft", "external_id", "full_name", "head",
+    "head_ref", "head_sha", "id", "identifier", "in_reply_to_id", "installation", "issue", "label", "login", "merge_group", "name",
+    "node_id", "number", "pull_request", "pull_requests", "ref", "repo", "repositories_removed", "repository", "requested_action",
+    "review", "sender", "sha", "state", "title", "type", "user", "zen",
 }  # fmt: skip
 
 

@@ -166,7 +166,8 @@ class Metrics:
         if ended.state is JobState.QUEUED:
             # Parked: another run answers.
             return
-        outcome = ended.outcome if ended.state is JobState.DONE else ended.state.value
+        carried_out = ended.state in {JobState.DONE, JobState.SKIPPED}
+        outcome = (ended.outcome if carried_out else "") or ended.state.value
         self._commands.labels(_verb(work), outcome if outcome in ANSWERS else OTHER).inc()
         if (seconds := ended.timing.get("ack")) is not None:
             self._command_ack.observe(max(0.0, seconds))

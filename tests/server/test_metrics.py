@@ -101,7 +101,7 @@ def test_a_review_leaves_its_times_its_tokens_and_its_cost():
 def test_commands_are_counted_by_verb_and_outcome_and_leave_the_times_of_reviews_alone():
     metrics = Metrics()
     asked: list[Command | NearMiss | None] = [
-        Command(verb=Verb.FIX), Command(verb=Verb.FIX), NearMiss(wrote="fixx", meant=Verb.FIX), None, None, None,
+        Command(verb=Verb.FIX), Command(verb=Verb.FIX), NearMiss(wrote="fixx", meant=Verb.FIX), None, None, None, None,
     ]  # fmt: skip
     ends = [
         Ended(state=JobState.DONE, outcome="committed", timing={"ack": 0.2, "done": 3.0}),
@@ -110,6 +110,7 @@ def test_commands_are_counted_by_verb_and_outcome_and_leave_the_times_of_reviews
         Ended(state=JobState.DONE, outcome="something new"),
         Ended(state=JobState.FAILED, error="OutsideError", usd=0.5, outcome="answered"),
         Ended(state=JobState.QUEUED, timing={"ack": 0.1}),
+        Ended(state=JobState.SKIPPED, outcome="nothing"),
     ]
     for command, ended in zip(asked, ends, strict=True):
         ref = CommentRef(kind=CommentKind.THREAD, id=CommentId(5), node_id="x")
@@ -122,7 +123,7 @@ def test_commands_are_counted_by_verb_and_outcome_and_leave_the_times_of_reviews
     }
     assert counted == {
         ("fix", "committed"): 1, ("fix", "refused"): 1, ("near-miss", "answered"): 1, ("reply", "other"): 1,
-        ("reply", "failed"): 1,
+        ("reply", "failed"): 1, ("reply", "nothing"): 1,
     }  # fmt: skip
     assert value(metrics, "spark_command_ack_seconds_count") == 2
     assert value(metrics, "spark_command_ack_seconds_sum") == pytest.approx(0.5)

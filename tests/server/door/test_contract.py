@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot.commands.model import Command, Verb
 from bot.engine.model import AlreadyKnown, Delivery, JobState, QueueFull
 from bot.errors import ConfigError
 from bot.hooks.decide import Rules
-from bot.hooks.orders import AnswerGroup, ReviewHead, ReviewPull
+from bot.hooks.orders import AnswerComment, AnswerGroup, ReviewHead, ReviewPull
 from bot.hooks.signature import sign
 from bot.server.door import blueprint
 
@@ -119,6 +120,25 @@ def test_a_merge_group_and_a_button_become_jobs(station: Any) -> None:
     again = again | {"check_run": again["check_run"] | {"name": "spark", "app": {"id": 11}}}
     assert station.post(again, event="check_run").status_code == 202
     assert [type(work) for _, work in station.accepted] == [AnswerGroup, ReviewHead]
+
+
+def test_a_command_becomes_a_job_and_other_talk_is_told_why_not(station: Any) -> None:
+    said = station.example("pull_request_review_comment", "created")
+    asks = said | {"comment": said["comment"] | {"body": "/spark fix --commit"}}
+    assert station.post(asks, event="pull_request_review_comment").status_code == 202
+    [(delivery, work)] = station.accepted
+    assert delivery.event == "pull_request_review_comment.created"
+    assert isinstance(work, AnswerComment)
+    assert (work.command, work.number) == (Command(verb=Verb.FIX, commit=True), said["pull_request"]["number"])
+    quiet = station.post(said, event="pull_request_review_comment")
+    assert quiet.get_json()["reason"] == "A comment without a command"
+    edited = asks | {"action": "edited"}
+    assert station.post(edited, event="pull_request_review_comment").get_json()["reason"].startswith("Edits never")
+    assert len(station.accepted) == 1
+    assert {*station.seen[1:]} == {
+        ("pull_request_review_comment.created", "ignored"),
+        ("pull_request_review_comment.edited", "ignored"),
+    }
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"])

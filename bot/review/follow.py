@@ -7,7 +7,7 @@ person resolved stays resolved, and what a person opened again is not closed by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -99,14 +99,13 @@ def steps(
     *,
     head: CommitSha,
     patch: Patch,
-    head_text: Callable[[str], str | None],
     redactor: Redactor,
 ) -> Followed:
     """What to say and do in each thread.
 
     `answers`: the model's to those that are worth asking. `found`: findings of this review that `match` says belong to a thread.
     """
-    walk = _Walk(head=head, patch=patch, head_text=head_text, redactor=redactor)
+    walk = _Walk(head=head, patch=patch, redactor=redactor)
     for each in placed:
         thread = each.known.thread.id
         walk.take(each, answers.get(thread), found.get(thread))
@@ -123,12 +122,9 @@ def _is_settled(placed: Placed) -> bool:
 class _Walk:
     """Goes from thread to thread and collects."""
 
-    def __init__(
-        self, *, head: CommitSha, patch: Patch, head_text: Callable[[str], str | None], redactor: Redactor
-    ) -> None:
+    def __init__(self, *, head: CommitSha, patch: Patch, redactor: Redactor) -> None:
         self._head = head
         self._patch = patch
-        self._head_text = head_text
         self._redactor = redactor
         self.steps: list[ThreadStep] = []
         self.fixed: list[Placed] = []

@@ -24,6 +24,7 @@ class Where(StrEnum):
 
     ANYWHERE = "anywhere"
     THREAD = "in a thread"
+    CONVERSATION = "in the conversation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,15 @@ COMMANDS: Final[Mapping[Verb, CommandSpec]] = MappingProxyType(
                     need=Need.ASK,
                 ),
                 Usage(
+                    text="/spark fix FILE INSTRUCTION",
+                    does="does it in a file that the pull request changes",
+                    need=Need.ASK,
+                    where=Where.CONVERSATION,
+                ),
+                Usage(
                     text="/spark fix --commit",
                     does="pushes the fix to the branch, with or without an instruction",
                     need=Need.WRITE,
-                    where=Where.THREAD,
                 ),
                 Usage(
                     text="/spark fix all",
@@ -100,6 +106,7 @@ COMMANDS: Final[Mapping[Verb, CommandSpec]] = MappingProxyType(
                 "/spark fix",
                 "/spark fix --commit",
                 "/spark fix turn this loop into a generator",
+                "/spark fix src/app.py make the retries configurable",
                 "/spark fix src/app.py convert it to a class",
                 "/spark fix all",
             ),

@@ -181,6 +181,15 @@ def test_the_refusal_names_the_role_and_the_rule() -> None:
     )
 
 
+def test_a_refusal_is_answered_in_these_words(make_world: Callable[..., Any]) -> None:
+    world = make_world(roles={"linus": Role.READ})
+    world.says("/spark pause", by="linus")
+    assert world.last == (
+        "@linus I did not do this: `/spark pause` is not for you here, because it takes the right to write to this "
+        "repository, and your role here is `read`."
+    )
+
+
 def test_an_author_who_may_write_counts_as_author_where_allow_names_authors_alone() -> None:
     assert not permitted(Need.WRITE, Role.WRITE, is_author=True, allow=(Role.AUTHOR,))
     assert permitted(Need.WRITE, Role.WRITE, is_author=False, allow=(Role.AUTHOR,))

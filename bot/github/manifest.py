@@ -31,7 +31,7 @@ PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "pull_requests": ("write", "reads the change and posts the review with its comments"),
         "issues": (
             "write",
-            "answers and reactions in the conversation; GitHub tells of comments only those who may read issues",
+            "answers and reactions in the conversation, and word of the comments that others write there",
         ),
         "checks": ("write", "the check that shows progress and the verdict, and its buttons"),
         "merge_queues": (

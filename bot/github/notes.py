@@ -15,7 +15,7 @@ from bot.github import limits
 from bot.github.client import GitHubClient, gather
 from bot.github.faults import Reply
 from bot.github.records import NoteRecord, PullRecord, read_notes, read_pull
-from bot.review.model import CommitSha, Fingerprint, RepoName
+from bot.review.model import Fingerprint, RepoName
 from bot.review.ports import Stop
 from bot.review.render.markers import read_finding_markers, read_review_marker
 
@@ -109,14 +109,6 @@ class Notes:
         for note in self.ours(notes):
             mark = read_review_marker(note.body)
             if note.state != "PENDING" and mark is not None and mark.run == run:
-                return note
-        return None
-
-    def with_head(self, notes: Sequence[NoteRecord], head: CommitSha) -> NoteRecord | None:
-        """Our newest note whose marker names `head` as what was reviewed; a pending review does not count."""
-        for note in reversed(self.ours(notes)):
-            mark = read_review_marker(note.body)
-            if note.state != "PENDING" and mark is not None and mark.head == head:
                 return note
         return None
 

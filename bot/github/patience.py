@@ -14,7 +14,6 @@ from bot.errors import OutsideError
 from bot.github.faults import RateLimitedError
 from bot.github.reviews import PullPublisher, untaken
 from bot.review.memory import Recall
-from bot.review.model import CommitSha, Fingerprint
 from bot.review.ports import Published, ReviewDraft, Stop
 
 PAUSES: Final = (2.0, 4.0, 8.0, 15.0, 30.0)
@@ -60,14 +59,6 @@ class PatientPublisher:
     def recall(self) -> Recall:
         """As the port says, with patience."""
         return self._patiently(self._inner.recall, "reading what is on the pull")
-
-    def known(self) -> Mapping[Fingerprint, str]:
-        """As the port says."""
-        return self._inner.known()
-
-    def standing(self, head: CommitSha) -> str | None:
-        """As the port says."""
-        return self._inner.standing(head)
 
     def publish(self, draft: ReviewDraft) -> Published:
         """As the port says, with patience."""

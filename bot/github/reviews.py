@@ -7,7 +7,7 @@ nothing comes twice. Never approves and never requests changes.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -95,18 +95,6 @@ class PullPublisher:
                 known = self._memory.read()
                 self._recall, self._seen = known.recall, known.notes
             return self._recall
-
-    def known(self) -> Mapping[Fingerprint, str]:
-        """Findings that already have a thread of ours, or stand in a summary of ours, with their URL."""
-        comments, reviews, talk = self._notes.read(Kind.COMMENTS, Kind.REVIEWS, Kind.ISSUE_COMMENTS)
-        # Where GitHub took no review, what it would have said stands in the conversation.
-        self._seen = [*talk, *reviews]
-        return self._notes.fingerprints(comments, self._seen)
-
-    def standing(self, head: CommitSha) -> str | None:
-        """The URL of our newest review of `head`, as far as `known` has seen."""
-        note = self._notes.with_head(self._seen or [], head)
-        return note.url if note is not None else None
 
     def publish(self, draft: ReviewDraft) -> Published:
         """Post the draft once, then take its steps. See `Publisher.publish`."""

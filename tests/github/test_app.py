@@ -271,7 +271,7 @@ def test_what_the_manifest_asks_for_is_enough_for_a_review_of_a_private_reposito
     opened = PullSource(client, REPO, number, compare=None, stop=desk.clock.stop()).open()
     assert opened.files.text("a.py") == "a = 1\n"
     publisher = PullPublisher(client, REPO, opened.change.pull.number, pace=desk.pace, stop=desk.clock.stop())
-    assert publisher.known() == {}
+    assert publisher.recall().known == {}
     for path, body in (
         (f"/repos/{REPO}/pulls/{number}/reviews", {"body": "b", "event": "COMMENT"}),
         (f"/repos/{REPO}/issues/{number}/comments", {"body": "b"}),

@@ -170,7 +170,7 @@ def test_a_review_is_posted_and_known_again(client: GitHubClient, clock) -> None
         file, lines = _lines(opened)
         comments = [_comment(number, file, line) for number, line in enumerate(lines[:2])]
         done = _publisher(client, opened, clock).publish(_draft(opened, comments, "recorded-1"))
-        known = _publisher(client, opened, clock).known()
+        known = _publisher(client, opened, clock).recall().known
     assert done.posted == ("finding-0", "finding-1")
     assert set(known) == set(done.posted)
     assert tape.all_played or RECORD

@@ -32,6 +32,8 @@ _UNIQUE: Final = 40
 """And so many to be taken for the same text, outside of the diff, where it stands once in the file."""
 _NEAR: Final = 30
 """Lines from its old place within which text outside of the diff is the same where nothing is known of its neighbours."""
+_GAP: Final = 20
+"""At most so many lines stand now between two lines that the finding stood between."""
 _SUGGESTION = re.compile(r"^(`{3,})suggestion\n.*?^\1$", re.DOTALL | re.MULTILINE)
 _SMALL = re.compile(r"^<sub>.*</sub>$", re.MULTILINE)
 
@@ -258,8 +260,7 @@ class _Search:
             if own:
                 near = _nearest(own, where) + len(note.lines)
                 return Placed(known=found, fate=Fate.OUTSIDE, path=path, near=near)
-        left = [at for at, digest in enumerate(digests) if digest in note.lines and digest != _BLANK]
-        near = _nearest(left, where) + 1 if left else where
+        near = _where_it_was(note, digests, where)
         return Placed(known=found, fate=Fate.CHANGED, path=path, near=_within(near, digests))
 
     def _is_its_own(
@@ -279,6 +280,19 @@ _BLANK = line_digest("")
 
 def _line(found: KnownFinding) -> int:
     return found.thread.line or found.thread.original_line or 1
+
+
+def _where_it_was(note: FindingNote, digests: Sequence[str], line: int) -> int:
+    """The line near which the lines of `note` were: by what is left of them, by the lines beside them, else `line`."""
+    left = [at for at, digest in enumerate(digests) if digest in note.lines and digest != _BLANK]
+    if left:
+        return _nearest(left, line) + 1
+    above, below = note.around
+    after = [at + 1 for at, digest in enumerate(digests) if digest == above]
+    before = [at - 1 for at, digest in enumerate(digests) if digest == below]
+    both = [at for at in after if any(0 <= other - at <= _GAP for other in before)]
+    beside = both or after or before
+    return _nearest(beside, line) + 1 if beside else line
 
 
 def _nearest(indexes: Sequence[int], line: int) -> int:

@@ -135,6 +135,14 @@ def test_a_finding_without_digests_stands_where_github_shows_it_and_is_never_cal
     assert fates(place(outdated, {"a.py": (OLD, with_lines({20: "x"}))})) == [Fate.OUTSIDE]
 
 
+def test_the_place_of_changed_text_is_found_by_the_lines_beside_it(posted, place) -> None:
+    """Main put 300 lines above it, so that its old line number says nothing."""
+    known = posted(THEN, "a.py", 20)
+    above = "main\n" * 300
+    (placed,) = place(known, {"a.py": (above + OLD, above + with_lines({20: "divide(total, n or 1)"}))})
+    assert (placed.fate, placed.near) == (Fate.CHANGED, 320)
+
+
 # -- removed lines -------------------------------------------------------------------------------------------------
 
 REMOVED = {"a.py": (OLD, with_lines({20: "", 21: "", 30: "x"}))}

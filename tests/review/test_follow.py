@@ -219,6 +219,27 @@ def test_a_settled_finding_takes_no_place_from_an_open_one(posted, place) -> Non
     assert fates(place([closed, still], now)) == [Fate.CHANGED, Fate.STANDS]
 
 
+def test_an_open_finding_takes_a_place_before_a_settled_one_that_came_first(posted, place) -> None:
+    """Nothing is known of neighbours and twins, as in notes of before."""
+    both = [posted(TWINS, "a.py", 6, closed=True), posted(TWINS, "a.py", 17)]
+    bare = [replace(known, note=replace(known.note, twins=0, around=("", ""))) for known in both]
+    now = {"a.py": (OLD, with_lines({5: "one", 15: "two\nreturn None"}))}
+    assert fates(place(bare, now)) == [Fate.CHANGED, Fate.STANDS]
+
+
+def test_two_threads_about_one_finding_stand_together(posted, place) -> None:
+    assert fates(place([posted(THEN, "a.py", 20), posted(THEN, "a.py", 20)], THEN)) == [Fate.STANDS, Fate.STANDS]
+
+
+def test_a_new_twin_above_does_not_take_a_findings_place(posted, place) -> None:
+    """Identity counts twins from the top, so the new one has the old one's name; its neighbours tell them apart."""
+    then = {"a.py": (OLD, with_lines({15: "two\nreturn None"}))}
+    now = {"a.py": (OLD, with_lines({5: "one\nreturn None", 15: "two\nreturn None"}))}
+    (placed,) = place(posted(then, "a.py", 16), now)
+    assert placed.finding is not None
+    assert placed.finding.anchor.line == 17
+
+
 def test_two_findings_of_different_kinds_stand_on_one_line(posted, place) -> None:
     both = [posted(THEN, "a.py", 20), posted(THEN, "a.py", 20, category=Category.SECURITY)]
     assert fates(place(both, THEN)) == [Fate.STANDS, Fate.STANDS]
@@ -239,6 +260,11 @@ def test_a_copy_in_another_file_that_was_there_before_is_not_the_finding(posted,
     known = posted(then, "a.py", 20)
     now = {"a.py": (OLD, with_lines({1: "x"})), "b.py": then["b.py"]}
     assert fates(place(known, now, then=then)) == [Fate.CHANGED]
+
+
+def test_lines_that_nobody_added_are_not_where_a_finding_was_moved_to(posted, place) -> None:
+    known = posted({"a.py": (None, with_lines({20: "divide(total, n)"}))}, "a.py", 20)
+    assert fates(place(known, {"b.py": ("divide(total, n)\nb\n", "divide(total, n)\nc\n")})) == [Fate.CHANGED]
 
 
 def test_a_file_that_got_another_name_unseen_by_git_is_found_by_the_text(posted, place) -> None:

@@ -129,10 +129,12 @@ def test_only_the_line_and_the_one_below_it_are_new() -> None:
 
 
 def test_a_twin_that_came_above_is_new_at_every_place_that_it_could_be() -> None:
-    then = exact_patch(BASE, {50: ["return None"]}, 3)
-    now = exact_patch([*BASE], {10: ["line 10", "return None"], 50: ["return None"]}, 3)
-    fresh = fresh_lines(now, digests(then))
-    assert now.files[0].hunks[0].key in fresh
+    """The same line replaced by the same one: nobody can tell from the text which of both was there before."""
+    base = edited(BASE, {10: ["if wrong:"], 50: ["if wrong:"]})
+    then = exact_patch(base, {50: ["return None"]}, 3)
+    now = exact_patch(base, {10: ["return None"], 50: ["return None"]}, 3)
+    assert new_texts(now, digests(then)) == ["-if wrong:", "+return None"] * 2
+    assert fresh_lines(then, digests(now)) == {}
 
 
 def test_of_twins_only_the_one_that_was_not_reviewed_is_new() -> None:

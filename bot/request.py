@@ -61,6 +61,8 @@ class ReviewRequest:
     max_usd: float | None = None
     deadline: float | None = None
     """Seconds."""
+    full: str = ""
+    """Why everything is to be reviewed again, in words; empty: on a pull that it is posted on, only what is new."""
     config: Path | None = None
     """A file that stands for the base's `.github/spark.yml`."""
 

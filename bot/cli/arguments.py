@@ -114,6 +114,9 @@ def configure_review(parser: argparse.ArgumentParser) -> None:
     gates = [*(severity.value for severity in Severity), NEVER]
     out.add_argument("--fail-on", choices=gates, metavar="|".join(gates), help="exit with 1 from this severity on")
     out.add_argument("--post", action="store_true", help="put the review on the pull request (with --pr)")
+    out.add_argument(
+        "--full", action="store_true", help="with --post: everything again, not only what the last review had not seen"
+    )
 
 
 def configure_config(parser: argparse.ArgumentParser) -> None:
@@ -159,6 +162,7 @@ def review_request(options: argparse.Namespace) -> ReviewRequest:
         sarif=tuple(options.sarif),
         max_usd=options.max_usd,
         deadline=options.deadline,
+        full="asked for with --full" if options.full else "",
         config=options.config,
     )
 
@@ -178,6 +182,8 @@ def _ask(options: argparse.Namespace) -> Ask:
         raise UserError(f"{' and '.join(given)} each say what to review", remedy="Give one of them.")
     if options.post and options.pr is None:
         raise UserError("--post needs a pull request to post to", remedy="Add --pr OWNER/REPO#N.")
+    if options.full and not options.post:
+        raise UserError("--full says how a pull request is reviewed again", remedy="Add --pr OWNER/REPO#N --post.")
     if options.staged:
         return StagedAsk()
     if options.diff is not None:

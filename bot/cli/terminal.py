@@ -215,6 +215,10 @@ def _summary(review: Review) -> list[tuple[str, str, str]]:
         ("findings", words.headline(review), STYLES[worst] if worst and worst is not Severity.CRITICAL else "bold")
     )
     rows += [("notice", notice, "yellow") for notice in review.notices]
+    rows += [
+        ("earlier", f"{words.label(one)}: {one.title}: {what} ({one.url})", "yellow")
+        for one, what in words.earlier(review)
+    ]
     rows.append(("coverage", words.coverage(review), "" if review.coverage.whole else "yellow"))
     rows += [("not reviewed", f"{where}: {why}", "yellow") for where, why in words.holes(review)]
     if review.coverage.difference:

@@ -283,9 +283,12 @@ def _coverage(review: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if review is None:
         return None
     coverage = review["coverage"]
+    # A review that was stored before there were rounds has none.
+    earlier = coverage.get("earlier", 0)
+    before = f", {earlier} of them in an earlier round" if earlier else ""
     return {
         "whole": coverage["whole"],
-        "text": f"{coverage['reviewed']} of {words.count(coverage['hunks'], 'hunk')} reviewed.",
+        "text": f"{coverage['reviewed']} of {words.count(coverage['hunks'], 'hunk')} reviewed{before}.",
         "difference": clean(str(coverage["difference"])),
         "holes": [(clean(str(hole["path"])), clean(str(hole["reason"]))) for hole in coverage["holes"]],
     }
@@ -302,6 +305,7 @@ def _aside(review: Mapping[str, Any] | None) -> list[str]:
         ("known", "with a thread already"),
         ("below-threshold", "below the threshold"),
         ("over-limit", "over the limit of comments"),
+        ("held-back", "held back"),
         ("dismissed", "dismissed"),
     ):
         if number := statuses.count(status):

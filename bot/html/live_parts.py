@@ -25,6 +25,7 @@ _STATUS: Final = {
     FindingStatus.KNOWN.value: "it has a thread already",
     FindingStatus.DISMISSED.value: "not posted: it was dismissed before",
     FindingStatus.BELOW_THRESHOLD.value: "not posted: below the threshold",
+    FindingStatus.HELD_BACK.value: "not posted: low, and on code that was reviewed before",
     FindingStatus.OVER_LIMIT.value: "not posted: over the limit of comments",
 }
 """What is said of a finding that is not among the new comments."""

@@ -145,7 +145,7 @@ class _Page:
                     (reason, [(self.text(skip.path), self.text(skip.detail)) for skip in group], group[0].is_gap)
                     for reason, group in words.skipped(review.coverage).items()
                 ],
-                notices=[self._inline(notice) for notice in review.notices],
+                notices=[self._inline(notice) for notice in (*review.notices, *_earlier(review))],
                 aside=[self.text(phrase) for phrase in words.set_aside(review)],
                 measures=words.measures(review),
                 tiles=_tiles(review),
@@ -242,6 +242,10 @@ def _coloured(redactor: Redactor, lexer: Lexer | None, hunk: Hunk) -> list[Marku
         at = [number for number, line in enumerate(hunk.lines) if line.kind is not drop]
         out.update(zip(at, colour(lexer, [texts[number] for number in at]), strict=True))
     return [out[number] for number in range(len(texts))]
+
+
+def _earlier(review: Review) -> list[str]:
+    return [f"{words.label(one)}: {one.title}: {what} ({one.url})" for one, what in words.earlier(review)]
 
 
 def _tiles(review: Review) -> list[tuple[str, str]]:

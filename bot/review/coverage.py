@@ -18,8 +18,10 @@ _NEVER_ANSWERED = "it was never answered"
 class CoverageBook:
     """Kept while the streams run. Not thread-safe: one thread keeps it."""
 
-    def __init__(self, plan: Plan, passes: Sequence[PassName]) -> None:
+    def __init__(self, plan: Plan, passes: Sequence[PassName], *, earlier: int = 0) -> None:
+        """`earlier`: hunks that are not in the plan because an earlier round saw them."""
         self._plan = plan
+        self._earlier = earlier
         self._passes = tuple(passes)
         self._chunks = {chunk.id: chunk for chunk in plan.chunks}
         self._seen: set[tuple[int, PassName]] = set()
@@ -37,6 +39,19 @@ class CoverageBook:
         """Says that a pass did not see a chunk whole; `reason` is what users read. Does not undo `seen`."""
         self._reasons[self._entry(chunk_id, pass_name)] = reason
 
+    def whole(self) -> frozenset[HunkKey]:
+        """The hunks that every pass has seen whole so far."""
+        if not self._passes:
+            return frozenset()
+        missed = {
+            key
+            for chunk in self._plan.chunks
+            for name in self._passes
+            if (chunk.id, name) not in self._seen
+            for key in chunk.hunks
+        }
+        return self._plan.hunks - missed
+
     def close(self, change: Change) -> Coverage:
         """The result, with our count of the change held against the source's own."""
         holes: dict[tuple[HunkKey, PassName], str] = {}
@@ -50,11 +65,12 @@ class CoverageBook:
         hunks = self._plan.hunks
         missed = {key for key, _ in holes} if self._passes else hunks
         return Coverage(
-            hunks=len(hunks),
-            reviewed=len(hunks) - len(missed),
+            hunks=len(hunks) + self._earlier,
+            reviewed=len(hunks) - len(missed) + self._earlier,
             holes=tuple(Hole(hunk=key, pass_name=name, reason=reason) for (key, name), reason in sorted(holes.items())),
             skipped=self._plan.skipped,
             difference=difference(change),
+            earlier=self._earlier,
         )
 
     def _entry(self, chunk_id: int, pass_name: PassName) -> tuple[int, PassName]:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.diff.model import Anchor, HunkKey, Side
+from bot.review.memory import CommentId, ThreadId
 from bot.review.model import CommitSha, Fingerprint
-from bot.review.ports import DraftComment, ReviewDraft
+from bot.review.ports import Amend, DraftComment, ReviewDraft, Then, ThreadStep
 
 
 def dump_draft(draft: ReviewDraft) -> dict[str, Any]:
@@ -20,6 +21,8 @@ def dump_draft(draft: ReviewDraft) -> dict[str, Any]:
         "run": draft.run,
         "body": draft.body,
         "comments": [_dump_comment(comment) for comment in draft.comments],
+        "amend": None if draft.amend is None else _dump_amend(draft.amend),
+        "steps": [_dump_step(step) for step in draft.steps],
     }
 
 
@@ -31,6 +34,8 @@ def load_draft(data: Mapping[str, Any]) -> ReviewDraft:
             run=_text(data["run"]),
             body=_text(data["body"]),
             comments=tuple(_load_comment(comment) for comment in _list(data["comments"])),
+            amend=None if data["amend"] is None else _load_amend(data["amend"]),
+            steps=tuple(_load_step(step) for step in _list(data["steps"])),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a kept draft: {error}") from error
@@ -51,6 +56,30 @@ def _dump_comment(comment: DraftComment) -> dict[str, Any]:
         "entry": comment.entry,
         "fingerprint": comment.fingerprint,
     }
+
+
+def _dump_amend(amend: Amend) -> dict[str, Any]:
+    return {"id": amend.id, "url": amend.url, "in_conversation": amend.in_conversation}
+
+
+def _load_amend(data: Mapping[str, Any]) -> Amend:
+    in_conversation = data["in_conversation"]
+    if not isinstance(in_conversation, bool):
+        raise TypeError(f"{in_conversation!r} is neither true nor false")
+    return Amend(id=_number(data["id"]), url=_text(data["url"]), in_conversation=in_conversation)
+
+
+def _dump_step(step: ThreadStep) -> dict[str, Any]:
+    return {"thread": step.thread, "root": step.root, "body": step.body, "then": step.then.value}
+
+
+def _load_step(data: Mapping[str, Any]) -> ThreadStep:
+    return ThreadStep(
+        thread=ThreadId(_text(data["thread"])),
+        root=CommentId(_number(data["root"])),
+        body=_text(data["body"]),
+        then=Then(data["then"]),
+    )
 
 
 def _load_comment(data: Mapping[str, Any]) -> DraftComment:

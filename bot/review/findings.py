@@ -6,6 +6,7 @@ which streams deliver does not change the result. A dropped slot stays, to catch
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from bot.diff.model import Patch
@@ -103,7 +104,12 @@ class Board:
     def findings(self) -> tuple[Finding, ...]:
         """Every kept finding: most severe first, then in the order of the diff."""
         kept = [slot.finding for slot in self._slots if slot.settled and not slot.dropped]
-        return tuple(sorted(kept, key=_order))
+        return in_order(kept)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Most severe first, then in the order of the diff."""
+    return tuple(sorted(findings, key=_order))
 
 
 def _order(finding: Finding) -> tuple[int, int, int, int, str]:

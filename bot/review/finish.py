@@ -6,29 +6,38 @@ A review that was finished is never lost: whatever keeps it from being posted is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 from bot.errors import OutsideError, SparkError
+from bot.review import follow
 from bot.review.config import RepoConfig
+from bot.review.coverage import CoverageBook
+from bot.review.findings import in_order
+from bot.review.follow import Placed
 from bot.review.gate import decide
 from bot.review.judgement import Judgement, not_posted, weaken
+from bot.review.memory import KnownFinding, PastReview
 from bot.review.model import (
+    CommitSha,
     Dropped,
+    Earlier,
     Effort,
     Finding,
     FindingStatus,
-    Fingerprint,
     Misplaced,
     Review,
     Severity,
     Timing,
 )
 from bot.review.options import Options
-from bot.review.ports import DraftComment, Opened, Publisher, ReviewDraft, StreamEnd
+from bot.review.ports import Amend, DraftComment, Opened, Publisher, ReviewDraft, StreamEnd, ThreadStep
 from bot.review.render.comments import comment_body, entry, summary_body
+from bot.review.render.markers import RoundMarker, finding_marker, round_marker
 from bot.review.render.safe import Redactor
+from bot.review.rounds import CONVERGES_AT, Round, is_old, seen_after
 from bot.review.scope import Coverage
+from bot.review.settle import Past, of_thread, settle
 from bot.review.tally import Tally
 
 _OUTAGES = frozenset(
@@ -53,36 +62,65 @@ def assemble(
     options: Options,
     effort: Effort,
     model: str | None,
-    findings: Iterable[Finding],
-    known: Mapping[Fingerprint, str],
-    coverage: Coverage,
+    findings: Sequence[Finding],
+    past: Past,
+    current: Round | None,
+    book: CoverageBook,
     tally: Tally,
     timing: Timing,
-) -> Review:
-    """Everything a review found, with each finding's status and the gate's verdict."""
-    kept = with_status(
+) -> tuple[Review, Aftermath]:
+    """Everything a review found, with the gate's verdict, and what its post carries beside it.
+
+    `findings`: of this round, most severe first. `current`: None where there is no pull, or what is on it is not known.
+    """
+    change = opened.change
+    level = fail_level(config, options)
+
+    def held_back(finding: Finding) -> bool:
+        late = current is not None and current.since.round >= CONVERGES_AT
+        return (
+            late and finding.severity is Severity.LOW and level is not Severity.LOW and is_old(current, finding.anchor)
+        )
+
+    settled = settle(
         findings,
-        known=known,
+        past,
         least=config.review.min_severity,
         at_most=config.review.max_comments,
+        held_back=held_back,
     )
+    redactor = Redactor(change.patch)
+    followed = follow.steps(
+        past.placed,
+        past.answers,
+        settled.reported,
+        head=CommitSha(change.head),
+        patch=change.patch,
+        redactor=redactor,
+    )
+    told = _with_those_still_there(settled.findings, followed.still)
+    nowhere = [place.known for place in followed.still if place.finding is None]
+    unjudged = [place.known for place in followed.unsure]
+    coverage = book.close(change)
     verdict, reason = decide(
-        kept,
+        told,
         coverage,
-        fail_on=fail_level(config, options),
+        fail_on=level,
         misplaced=tally.misplaced,
+        still=[known.note for known in nowhere],
+        unjudged=[known.note for known in unjudged],
         min_votes=config.gate.min_votes,
         require_coverage=config.gate.require_coverage,
         model_used=model is not None,
         shortfalls=tally.shortfalls,
     )
-    return Review(
-        change=opened.change,
+    review = Review(
+        change=change,
         effort=effort,
         model=model,
         verdict=verdict,
         reason=reason,
-        findings=kept,
+        findings=told,
         misplaced=tuple(sorted(tally.misplaced, key=_misplaced_order)),
         dropped=tuple(sorted(tally.dropped, key=_dropped_order)),
         coverage=coverage,
@@ -93,6 +131,56 @@ def assemble(
         endpoint_seconds=dict(tally.endpoint_seconds),
         notices=tuple(tally.notices),
         failure=_outage(tally.ends, coverage),
+        earlier=(
+            *(_earlier(known, is_certain=True) for known in nowhere),
+            *(_earlier(known, is_certain=False) for known in unjudged),
+        ),
+        since=None if current is None else current.since,
+    )
+    marker = None if current is None else _marker(current, review, book, settled.homeless)
+    aftermath = Aftermath(
+        redactor=redactor,
+        marker=marker,
+        last=past.recall.last,
+        homeless=settled.homeless,
+        steps=followed.steps,
+    )
+    return review, aftermath
+
+
+def _with_those_still_there(findings: Sequence[Finding], still: Sequence[Placed]) -> tuple[Finding, ...]:
+    """The findings with those earlier ones whose code changed and that the model sees in the change of now."""
+    there = {finding.fingerprint for finding in findings}
+    more = [
+        of_thread(place.finding, place.known)
+        for place in still
+        if place.finding is not None and place.finding.fingerprint not in there
+    ]
+    return in_order((*findings, *more))
+
+
+def _marker(current: Round, review: Review, book: CoverageBook, homeless: Collection[str]) -> RoundMarker:
+    seen = seen_after(
+        current,
+        review.change.patch,
+        whole=book.whole(),
+        findings=review.findings,
+        misplaced=review.misplaced,
+        skipped=review.coverage.skipped,
+        homeless=homeless,
+    )
+    return RoundMarker(round=current.since.round, rules=current.rules, seen=seen)
+
+
+def _earlier(known: KnownFinding, *, is_certain: bool) -> Earlier:
+    note = known.note
+    return Earlier(
+        path=note.path,
+        severity=note.severity,
+        category=note.category,
+        title=note.title,
+        url=known.thread.url,
+        is_certain=is_certain,
     )
 
 
@@ -123,45 +211,48 @@ def fail_level(config: RepoConfig, options: Options) -> Severity | None:
     return config.gate.fail_on.severity
 
 
-def with_status(
-    findings: Iterable[Finding], *, known: Mapping[Fingerprint, str], least: Severity, at_most: int
-) -> tuple[Finding, ...]:
-    """Each finding with what becomes of it. `findings` come most severe first, so the limit cuts the least severe."""
-    room = at_most
-    result = []
-    for finding in findings:
-        if finding.fingerprint in known:
-            status = FindingStatus.KNOWN
-        elif finding.severity.rank < least.rank:
-            status = FindingStatus.BELOW_THRESHOLD
-        elif room <= 0:
-            status = FindingStatus.OVER_LIMIT
-        else:
-            room -= 1
-            status = FindingStatus.POSTED
-        result.append(replace(finding, status=status))
-    return tuple(result)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What a post carries beside the review: what the next round must know, and what becomes of earlier threads."""
+
+    redactor: Redactor
+    """Of the review's patch: making one reads every line of it."""
+    marker: RoundMarker | None = None
+    last: PastReview | None = None
+    """The review that is amended when there is nothing new to say."""
+    homeless: frozenset[str] = frozenset()
+    """Fingerprints of known findings that no thread carries: the summary does."""
+    steps: tuple[ThreadStep, ...] = ()
 
 
-def draft(review: Review, *, run: str) -> ReviewDraft:
-    """The one review to post: summary, and a comment for each finding that is to be posted."""
-    redactor = Redactor(review.change.patch)
+def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
+    """The one review to post: summary, and a comment for each finding that is to be posted.
+
+    Without a comment it takes the place of the last review, where there is one: nobody is notified of nothing.
+    """
+    redactor = aftermath.redactor
     assert review.change.pull is not None
     comments = tuple(
         DraftComment(
             anchor=finding.anchor,
-            body=comment_body(finding, redactor),
+            body=comment_body(finding, redactor, patch=review.change.patch),
             entry=entry(finding, redactor),
             fingerprint=finding.fingerprint,
         )
         for finding in review.findings
         if finding.status is FindingStatus.POSTED
     )
+    marks = [] if aftermath.marker is None else [round_marker(aftermath.marker)]
+    marks += [finding_marker(one.fingerprint) for one in review.findings if one.fingerprint in aftermath.homeless]
+    last = aftermath.last
+    amend = None if comments or last is None else Amend(id=last.id, url=last.url, in_conversation=last.in_conversation)
     return ReviewDraft(
         commit=review.change.pull.head_sha,
-        body=summary_body(review, redactor=redactor, run=run),
+        body=summary_body(review, redactor=redactor, run=run, marks=marks),
         comments=comments,
         run=run,
+        amend=amend,
+        steps=aftermath.steps,
     )
 
 
@@ -171,18 +262,11 @@ def publish(
     *,
     run: str,
     since: Callable[[], float],
+    aftermath: Aftermath,
     keep: Callable[[Review, ReviewDraft], bool] | None = None,
 ) -> Review:
     """Post the review and tell in it what came of that. `keep`: see `Services.keep`."""
-    ready = draft(review, run=run)
-    standing = publisher.standing(ready.commit) if _has_nothing_new(review) else None
-    if standing is not None:
-        return replace(
-            review,
-            review_url=standing,
-            notices=(*review.notices, "Nothing new to post: the review of this commit stands."),
-            timing=replace(review.timing, done=since()),
-        )
+    ready = draft(review, run=run, aftermath=aftermath)
     if keep is not None and not keep(review, ready):
         return unposted(review, OutsideError("it is no longer this program's to post"), since())
     try:
@@ -190,21 +274,15 @@ def publish(
     except SparkError as error:
         return unposted(review, error, since())
     posted_at = since()
-    review = replace(review, review_url=published.url, timing=replace(review.timing, done=posted_at))
+    review = replace(
+        review,
+        review_url=published.url,
+        notices=(*review.notices, *published.unfollowed),
+        timing=replace(review.timing, done=posted_at),
+    )
     if published.url is not None:
         review = replace(review, timing=replace(review.timing, first_post=posted_at))
     return _judged(review, weaken(_judgement(review), published))
-
-
-def _has_nothing_new(review: Review) -> bool:
-    """Whether a review of the same head says all of this already: every finding has its place, nothing fell short."""
-    settled = {FindingStatus.KNOWN, FindingStatus.DISMISSED, FindingStatus.BELOW_THRESHOLD}
-    return (
-        review.coverage.whole
-        and not review.misplaced
-        and all(finding.status in settled for finding in review.findings)
-        and review.failure is None
-    )
 
 
 def unposted(review: Review, error: SparkError, at: float) -> Review:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.review.memory import FindingNote
 from bot.review.model import Finding, FindingStatus, Misplaced, Severity, Verdict
 from bot.review.scope import Coverage
 
 _COUNTED = frozenset({FindingStatus.POSTED, FindingStatus.KNOWN, FindingStatus.OVER_LIMIT})
-"""A finding over the limit of comments is told in the summary, so it stands; a dismissed one was judged by a person."""
+"""A finding over the limit of comments is told in the summary, so it stands; of dismissed ones see `_stands`."""
 
 _NAMED = 3
 """So many files are named in a reason; the others are counted."""
@@ -24,6 +25,8 @@ def decide(
     *,
     fail_on: Severity | None,
     misplaced: Sequence[Misplaced] = (),
+    still: Sequence[FindingNote] = (),
+    unjudged: Sequence[FindingNote] = (),
     min_votes: int = 0,
     require_coverage: bool = False,
     model_used: bool = True,
@@ -33,22 +36,34 @@ def decide(
 
     FAIL when a finding is as severe as `fail_on`; an analyzer's needs no votes, whatever the model says of it. Otherwise NEUTRAL
     when anything fell short (FAIL with `require_coverage`), else PASS. A misplaced finding was never tried, so it cannot
-    fail the gate; one that is severe enough keeps it from being green.
+    fail the gate; one that is severe enough keeps it from being green. `still`: earlier findings whose code changed and which
+    are said to be there all the same; they count like those in the diff. `unjudged`: earlier ones whose code changed and of
+    which nobody knows; they count like misplaced ones.
     """
     if fail_on is not None:
-        severe = [finding for finding in findings if _counts(finding, fail_on=fail_on, min_votes=min_votes)]
-        if severe:
-            return Verdict.FAIL, f"{_count(len(severe), 'finding')} of {_or_above(fail_on)}"
-        shortfalls = (*_unplaced(misplaced, fail_on), *shortfalls)
+        severe = [finding for finding in findings if _stands(finding) and _counts(finding, fail_on, min_votes)]
+        of_before = [note for note in still if _counts(note, fail_on, min_votes)]
+        if severe or of_before:
+            overruled = sum(finding.status is FindingStatus.DISMISSED for finding in severe)
+            but = f", {overruled} of them dismissed by somebody who may not write here" if overruled else ""
+            return Verdict.FAIL, f"{_count(len(severe) + len(of_before), 'finding')} of {_or_above(fail_on)}{but}"
+        shortfalls = (*_unplaced(misplaced, fail_on), *_unjudged(unjudged, fail_on), *shortfalls)
     short = _shortfall(coverage, model_used=model_used, shortfalls=shortfalls)
     if short:
         return (Verdict.FAIL if require_coverage else Verdict.NEUTRAL), short
-    standing = sum(finding.status in _COUNTED for finding in findings) + len(misplaced)
+    standing = sum(finding.status in _COUNTED for finding in findings) + len(misplaced) + len(still) + len(unjudged)
     return Verdict.PASS, _passed(standing, coverage, fail_on=fail_on)
 
 
-def _counts(finding: Finding, *, fail_on: Severity, min_votes: int) -> bool:
-    if finding.status not in _COUNTED or finding.severity.rank < fail_on.rank:
+def _stands(finding: Finding) -> bool:
+    """A dismissal takes a finding out of the gate only where whoever dismissed it may write to the repository: else the author
+    of a pull could wave it through.
+    """
+    return finding.status in _COUNTED or (finding.status is FindingStatus.DISMISSED and not finding.excused)
+
+
+def _counts(finding: Finding | FindingNote, fail_on: Severity, min_votes: int) -> bool:
+    if finding.severity.rank < fail_on.rank:
         return False
     return finding.source != "model" or finding.votes is None or finding.votes.in_favour >= min_votes
 
@@ -90,6 +105,12 @@ def _unplaced(misplaced: Sequence[Misplaced], fail_on: Severity) -> list[str]:
     severe = sum(finding.severity.rank >= fail_on.rank for finding in misplaced)
     have = "has" if severe == 1 else "have"
     return [f"{_count(severe, 'finding')} of {_or_above(fail_on)} {have} no line in the diff"] if severe else []
+
+
+def _unjudged(notes: Sequence[FindingNote], fail_on: Severity) -> list[str]:
+    severe = sum(note.severity.rank >= fail_on.rank for note in notes)
+    what = f"{_count(severe, 'earlier finding')} of {_or_above(fail_on)} whose code changed could not be judged"
+    return [what] if severe else []
 
 
 def _passed(standing: int, coverage: Coverage, *, fail_on: Severity | None) -> str:

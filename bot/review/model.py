@@ -13,7 +13,7 @@ from typing import NewType
 
 from bot.diff.model import Anchor, Patch, Side
 from bot.errors import SparkError
-from bot.review.scope import Coverage, PassName, Skip
+from bot.review.scope import Coverage, PassName, Since, Skip
 
 RepoName = NewType("RepoName", str)
 """`owner/name`."""
@@ -196,6 +196,8 @@ class Finding:
     """Dismissed by somebody who may write to the repository: the gate leaves it out."""
     passes: tuple[PassName, ...] = ()
     """The passes that reported it; empty for an analyzer. Votes grow by passes, so one pass cannot vote twice."""
+    thread: str = ""
+    """URL of the thread that it has already, on this pull or, dismissed, on another one; empty when it has none."""
 
     @property
     def path(self) -> str:
@@ -221,6 +223,22 @@ class Misplaced:
     title: str
     body: str
     source: str = "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A finding of an earlier round whose code changed, so that it has no place in the diff of now, and which may be there
+    all the same.
+    """
+
+    path: str
+    severity: Severity
+    category: Category
+    title: str
+    url: str
+    """Of its thread."""
+    is_certain: bool
+    """The model looked and says that it is still there; False: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +314,9 @@ class Review:
     """Things the user should know: no key, analyzers alone, a parameter the endpoint refused."""
     review_url: str | None = None
     """Where it was posted."""
+    earlier: tuple[Earlier, ...] = ()
+    since: Since | None = None
+    """Which round of the pull this is; None where there is no pull to remember earlier ones."""
     failure: SparkError | None = None
     """What kept the model from reviewing anything, or the review from being posted whole. The findings are all here;
     unless the gate failed, its exit code is the program's."""

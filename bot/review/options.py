@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.review.events import ReviewEvent
-from bot.review.model import Effort, Pull, Review, Severity
-from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, ReviewDraft, Stop
+from bot.review.model import Effort, Review, Severity
+from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, Remembrance, ReviewDraft, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,10 @@ class Options:
     """What the caller wants told in the result, such as that there is no key."""
     began: float | None = None
     """`Clock.now()` when the review began, where the caller has read the change already; None: when it is run."""
+    full: str = ""
+    """Why everything is reviewed again, in words (`asked for by ada`); empty: only what no earlier round has seen."""
+    asked_effort: Effort | None = None
+    """Asked for this one review alone; goes before `effort`, which is for all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +39,15 @@ class Services:
     model: Callable[[float | None], Model] | None
     """Makes the model for a review that may cost this many US dollars by the repository's configuration."""
     analyzers: Sequence[Analyzer]
-    publisher: Callable[[Pull], Publisher] | None
-    """Makes the publisher for the pull that was read."""
+    publisher: Publisher | None
+    """Of the pull that the source reads."""
     listener: Listener
     clock: Clock
     stop: Stop
     keep: Callable[[Review, ReviewDraft], bool] | None = None
     """Called with the finished review right before it is posted, so that it can be stored. False: it may not be posted."""
+    memory: Remembrance | None = None
+    """What the repository remembers; None where nobody keeps that."""
 
 
 class Deaf:

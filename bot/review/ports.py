@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bot.diff.model import Anchor
 from bot.review.events import ReviewEvent
-from bot.review.memory import CommentId, Recall, ThreadId
+from bot.review.memory import CommentId, Recall, Remembered, ThreadId
 from bot.review.model import (
     Category,
     Change,
@@ -361,18 +361,18 @@ class Publisher(Protocol):
         """What is on the pull from earlier rounds, without what the repository remembers. Read once, then kept. May wait."""
         ...
 
-    def known(self) -> Mapping[Fingerprint, str]:
-        """Findings that already have a thread of ours on this pull, with their URL. May wait for the network."""
-        ...
-
-    def standing(self, head: CommitSha) -> str | None:
-        """URL of the newest review of ours that is of this head, as far as `known` has seen; None when there is none."""
-        ...
-
     def publish(self, draft: ReviewDraft) -> Published:
         """Post the draft once: markers are listed before anything is sent a second time.
 
         Comments that GitHub refuses go into the summary (`render.comments.with_refused`), so nothing is lost.
         Raises NotPermittedError or CredentialsError when we may not post at all, OutsideError when GitHub stays down.
         """
+        ...
+
+
+class Remembrance(Protocol):
+    """What was dismissed in this repository, for good."""
+
+    def remembered(self) -> Sequence[Remembered]:
+        """The newest first, at most some hundreds. May wait for a database."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bot.diff.model import Patch
@@ -17,25 +17,22 @@ from bot.review import finish
 from bot.review.config import CONFIG_PATH, RepoConfig, read_config
 from bot.review.coverage import CoverageBook
 from bot.review.crew import Crew
-from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
+from bot.review.docket import Docket, TrialOver
+from bot.review.events import Finished, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
-from bot.review.findings import Board, from_analyzer
-from bot.review.model import Change, Dropped, Finding, Fingerprint, Misplaced, Review, Timing
+from bot.review.followups import FollowedUp, FollowUps, KnownPlaced
+from bot.review.memory import Recall, Remembered
+from bot.review.model import Change, Review, Timing
 from bot.review.options import Options, Services
-from bot.review.place import place
 from bot.review.plan import PlanBudget, make_plan
-from bot.review.ports import (
-    Analyzer,
-    AnalyzerReport,
-    Model,
-    Opened,
-    Source,
-)
+from bot.review.ports import Analyzer, AnalyzerReport, Model, Opened, Source
 from bot.review.prompt import passes, review_prompt
+from bot.review.rounds import Round, begin_round, rules_of
 from bot.review.scope import Chunk, PassName, Plan
+from bot.review.settle import Past
 from bot.review.streams import Gauge, Heard, Retried, StreamDone, run_stream
 from bot.review.tally import Tally
-from bot.review.trial import Court, Tried
+from bot.review.trial import Court
 
 ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
@@ -43,13 +40,7 @@ TICK = 0.1
 CHARS_PER_TOKEN = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TrialOver:
-    slot: int
-    tried: Tried
-
-
-_Message = Heard | Retried | StreamDone | _TrialOver | AnalyzerReport
+_Message = Heard | Retried | StreamDone | TrialOver | AnalyzerReport | KnownPlaced | FollowedUp
 
 
 def run_review(source: Source, options: Options, services: Services) -> Review:
@@ -57,6 +48,8 @@ def run_review(source: Source, options: Options, services: Services) -> Review:
     short within one (a hole, a misplaced finding, a comment that GitHub refused) is told in the result instead.
     """
     started = services.clock.now() if options.began is None else options.began
+    if services.publisher is not None:
+        services.publisher.begin()
     opened = source.open()
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
     return _Run(opened, config, options, services, started).review()
@@ -73,18 +66,33 @@ class _Run:
         self._options = options
         self._services = services
         self._started = started
-        self._effort = options.effort or config.review.effort
+        self._usual_effort = options.effort or config.review.effort
+        self._effort = options.asked_effort or self._usual_effort
         if config.budget.seconds is not None:
             services.stop.bring_forward(config.budget.seconds)
         self._model = services.model(config.budget.max_usd) if services.model is not None else None
-        pull = opened.change.pull
-        self._publisher = services.publisher(pull) if services.publisher is not None and pull is not None else None
         self._crew: Crew[_Message] = Crew(streams=options.streams, on_error=services.stop.cancel)
-        self._board = Board()
         self._tally = Tally(notices=list(options.notices))
+        self._docket = Docket(
+            patch=opened.change.patch,
+            court=self._court(),
+            tally=self._tally,
+            beside=self._crew.beside,
+            tell=self._crew.tell,
+            emit=self._emit,
+            since=self._since,
+        )
+        self._follow_ups = FollowUps(
+            change=opened.change,
+            files=opened.files,
+            model=self._model,
+            effort=self._effort,
+            stop=services.stop,
+            beside=self._crew.beside,
+            tell=self._crew.tell,
+        )
         self._gauges: list[Gauge] = []
         self._open_streams = 0
-        self._open_trials = 0
         self._open_analyzers = 0
 
     def review(self) -> Review:
@@ -96,25 +104,67 @@ class _Run:
             opened.base_texts.get(ATTRIBUTES_PATH, ""),
             head_text=opened.files.text,
         )
-        plan = make_plan(
-            opened.change,
-            kept,
-            skipped,
-            head_text=opened.files.text,
-            budget=PlanBudget(streams=self._options.streams, max_tokens=self._config.budget.max_tokens),
-        )
-        diff_at = self._since()
-        self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
-        looks = passes(self._effort)
-        book = CoverageBook(plan, looks)
         with self._crew as crew:
+            remembered = crew.look_up(self._services.memory.remembered) if self._services.memory else None
+            guidelines = self._guidelines() if self._model is not None else {}
+            recall, unreadable = self._recalled()
+            current = None
+            if recall is not None:
+                # By the usual effort: one review with another does not have all that follow made anew.
+                rules = rules_of(self._usual_effort, self._config, guidelines) if self._model is not None else None
+                current = begin_round(recall, change=opened.change, kept=kept, rules=rules, full=self._full)
+            plan = make_plan(
+                opened.change,
+                kept if current is None else current.todo,
+                skipped,
+                head_text=opened.files.text,
+                budget=PlanBudget(streams=self._options.streams, max_tokens=self._config.budget.max_tokens),
+            )
+            diff_at = self._since()
+            self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
+            looks = passes(self._effort)
+            book = CoverageBook(plan, looks, earlier=0 if current is None else len(current.earlier))
             # The streams first: everything else has the time they take.
-            self._start_streams(plan, looks, book)
-            known = crew.look_up(self._publisher.known) if self._publisher else None
-            # What is not reviewed (generated, vendored, ignored) is not analyzed either.
+            self._start_streams(plan, looks, book, guidelines)
+            if recall is not None and current is not None:
+                self._follow_ups.begin(recall.findings, current.fresh)
+            # What is not reviewed (generated, vendored, ignored) is not analyzed either; what was reviewed before is.
             self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
             self._listen(book)
-            return self._finish(diff_at, book, known)
+            past = Past(
+                recall=recall or Recall(),
+                placed=self._follow_ups.placed,
+                answers=self._follow_ups.answers,
+                remembered=self._remembered(remembered),
+            )
+            return self._finish(diff_at, book, past, current, unreadable)
+
+    # -- what was there before ---------------------------------------------------------------------------------
+
+    @property
+    def _full(self) -> str:
+        """Why everything is reviewed; with another effort than usual the user wants to see what that finds."""
+        if self._options.full or self._effort is self._usual_effort:
+            return self._options.full
+        return f"effort {self._effort.value} was asked for"
+
+    def _recalled(self) -> tuple[Recall | None, SparkError | None]:
+        """What is on the pull, or why it cannot be read; neither where there is no pull to post on."""
+        if self._services.publisher is None:
+            return None, None
+        try:
+            return self._services.publisher.recall(), None
+        except SparkError as error:
+            return None, error
+
+    def _remembered(self, asked: Future[Sequence[Remembered]] | None) -> Sequence[Remembered]:
+        if asked is None:
+            return ()
+        try:
+            return asked.result()
+        except SparkError as error:
+            self._tally.tell([f"What was dismissed in this repository could not be read: {error.what}."])
+            return ()
 
     # -- starting work in threads ------------------------------------------------------------------------------
 
@@ -125,9 +175,10 @@ class _Run:
             self._open_analyzers += 1
             self._crew.beside(partial(self._analyze, analyzer, reviewed))
 
-    def _start_streams(self, plan: Plan, looks: Sequence[PassName], book: CoverageBook) -> None:
+    def _start_streams(
+        self, plan: Plan, looks: Sequence[PassName], book: CoverageBook, guidelines: Mapping[str, str]
+    ) -> None:
         model = self._model
-        guidelines = self._guidelines() if model is not None else {}
         for look in looks:
             for chunk in plan.chunks:
                 if model is None:
@@ -169,18 +220,16 @@ class _Run:
         )
         return {name: text for name, text in texts.items() if text is not None}
 
-    def _start_trial(self, slot: int, finding: Finding) -> None:
-        model = self._model
-        assert model is not None
-        court = Court(
+    def _court(self) -> Court | None:
+        if self._model is None:
+            return None
+        return Court(
             change=self._opened.change,
             files=self._opened.files,
-            model=model,
+            model=self._model,
             effort=self._effort,
             stop=self._services.stop,
         )
-        self._open_trials += 1
-        self._crew.beside(lambda: self._crew.tell(_TrialOver(slot=slot, tried=court.hear(finding))))
 
     def _analyze(self, analyzer: Analyzer, reviewed: Change) -> None:
         self._crew.tell(analyzer.run(reviewed, self._opened.files))
@@ -190,7 +239,7 @@ class _Run:
     def _listen(self, book: CoverageBook) -> None:
         total = self._open_streams
         told_at = -1.0
-        while self._open_streams or self._open_trials or self._open_analyzers:
+        while self._open_streams or self._docket.open or self._open_analyzers or self._follow_ups.open:
             message = self._crew.next(within=TICK)
             if message is not None:
                 self._handle(message, book)
@@ -203,24 +252,23 @@ class _Run:
     def _handle(self, message: _Message, book: CoverageBook) -> None:
         match message:
             case Heard(raw=raw):
-                placed = place(raw, book.chunk(raw.chunk), self._opened.change.patch)
-                if isinstance(placed, Misplaced):
-                    self._misplace(placed)
-                else:
-                    self._consider(placed)
+                self._docket.hear(raw, book.chunk(raw.chunk))
             case Retried(report=report):
                 self._emit(Note(at=self._since(), text=f"A stream is tried again: {report.end.value}."))
             case StreamDone():
                 self._open_streams -= 1
                 self._close_stream(message, book)
-            case _TrialOver(slot=slot, tried=tried):
-                self._open_trials -= 1
-                for report in tried.reports:
-                    self._tally.count(report)
-                self._settle(slot, tried.outcome)
+            case TrialOver():
+                self._docket.close(message)
             case AnalyzerReport():
                 self._open_analyzers -= 1
-                self._take(message)
+                self._docket.take(message)
+            case KnownPlaced():
+                self._follow_ups.take(message)
+            case FollowedUp():
+                for report in message.reports:
+                    self._tally.count(report)
+                self._follow_ups.take(message)
 
     def _close_stream(self, done: StreamDone, book: CoverageBook) -> None:
         for report in done.reports:
@@ -235,72 +283,38 @@ class _Run:
         else:
             book.seen(done.chunk.id, done.pass_name)
 
-    def _take(self, report: AnalyzerReport) -> None:
-        if report.problem:
-            self._tally.tell([f"{report.name} did not run: {report.problem}"])
-            self._tally.shortfalls.append(f"{report.name} did not run")
-        if report.outside:
-            self._tally.outside[report.name] = self._tally.outside.get(report.name, 0) + report.outside
-        for result in report.results:
-            self._consider(from_analyzer(result, self._opened.change.patch))
-
-    def _consider(self, finding: Finding) -> None:
-        """Put a finding on the board, or into one that is there, and try it when it is new and the model's."""
-        added = self._board.add(finding)
-        if added.merged is not None:
-            self._drop(added.merged)
-        if added.is_new and finding.source == "model":
-            self._start_trial(added.slot, finding)
-        elif added.is_new:
-            self._settle(added.slot, finding)
-
-    def _settle(self, slot: int, outcome: Finding | Dropped) -> None:
-        if isinstance(outcome, Dropped):
-            self._drop(outcome)
-            settled = self._board.drop(slot, outcome)
-        else:
-            settled = self._board.settle(slot, outcome)
-        if settled is None:
-            return
-        if settled.merged is not None:
-            self._drop(settled.merged)
-            return
-        if self._tally.first_finding is None:
-            self._tally.first_finding = self._since()
-        self._emit(Found(at=self._since(), finding=settled.finding))
-
-    def _drop(self, dropped: Dropped) -> None:
-        self._tally.dropped.append(dropped)
-        self._emit(Lost(at=self._since(), what=dropped))
-
-    def _misplace(self, misplaced: Misplaced) -> None:
-        self._tally.misplaced.append(misplaced)
-        self._emit(Lost(at=self._since(), what=misplaced))
-
     # -- ending --------------------------------------------------------------------------------------------------
 
-    def _finish(self, diff_at: float, book: CoverageBook, known: Future[Mapping[Fingerprint, str]] | None) -> Review:
+    def _finish(
+        self, diff_at: float, book: CoverageBook, past: Past, current: Round | None, unreadable: SparkError | None
+    ) -> Review:
         tally = self._tally
         first_token = None if tally.first_token is None else tally.first_token - self._started
-        threads, unreadable = _threads(known)
-        review = finish.assemble(
+        timing = Timing(diff=diff_at, first_token=first_token, first_finding=tally.first_finding, done=self._since())
+        review, aftermath = finish.assemble(
             opened=self._opened,
             config=self._config,
             options=self._options,
             effort=self._effort,
             model=self._model_name,
-            findings=self._board.findings(),
-            known=threads,
-            coverage=book.close(self._opened.change),
+            findings=self._docket.findings(),
+            past=past,
+            current=current,
+            book=book,
             tally=tally,
-            timing=Timing(diff=diff_at, first_token=first_token, first_finding=tally.first_finding, done=self._since()),
+            timing=timing,
         )
         if unreadable is not None:
             # Posting without knowing what stands there already could say everything twice.
             review = finish.unposted(review, unreadable, self._since())
-        elif self._publisher is not None:
+        elif self._services.publisher is not None:
             review = finish.publish(
-                review, self._publisher, run=self._options.run, since=self._since, keep=self._services.keep
+                review,
+                self._services.publisher,
+                run=self._options.run,
+                since=self._since,
+                aftermath=aftermath,
+                keep=self._services.keep,
             )
         self._emit(Finished(at=self._since(), review=review))
         return review
@@ -314,13 +328,3 @@ class _Run:
 
     def _emit(self, event: ReviewEvent) -> None:
         self._services.listener.on(event)
-
-
-def _threads(known: Future[Mapping[Fingerprint, str]] | None) -> tuple[Mapping[Fingerprint, str], SparkError | None]:
-    """Findings that have a thread, or why they cannot be read."""
-    if known is None:
-        return {}, None
-    try:
-        return known.result(), None
-    except SparkError as error:
-        return {}, error

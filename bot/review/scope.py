@@ -77,6 +77,18 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """Which of a pull's reviews this is, and what of the change it looks at."""
+
+    round: int
+    """1 for the first; the same head again has the same number."""
+    head: str
+    """The head of the last review, when only what is new since then is looked at; empty when everything is."""
+    why_all: str = ""
+    """Why everything is looked at, in words; empty when only what is new is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hole:
     """A hunk that a pass did not see whole, and why."""
 
@@ -90,13 +102,15 @@ class Coverage:
     """Hunk x pass: what was seen whole by the model, what was not and why."""
 
     hunks: int
-    """Hunks that were to be reviewed."""
+    """Hunks of the change that are to be reviewed, in this round or in an earlier one."""
     reviewed: int
-    """Hunks that every pass saw whole."""
+    """Hunks that every pass saw whole, with those of earlier rounds."""
     holes: tuple[Hole, ...]
     skipped: tuple[Skip, ...]
     difference: str = ""
     """How our count differs from git's or GitHub's, in words; empty when they agree."""
+    earlier: int = 0
+    """Hunks that an earlier round has seen whole, line by line as they are now: part of `reviewed`, and not looked at again."""
 
     @property
     def whole(self) -> bool:

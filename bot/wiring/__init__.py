@@ -24,7 +24,7 @@ from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
 from bot.github.limits import READ_SECONDS
-from bot.github.names import check_server, parse_pull_name
+from bot.github.names import PullName, check_server, parse_pull_name
 from bot.github.pace import Pace
 from bot.github.patience import PatientPublisher, patiently
 from bot.github.pulls import PullSource
@@ -38,12 +38,12 @@ from bot.model.till import Till
 from bot.request import AlreadyOpen, DiffAsk, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
 from bot.review.model import Pull, RepoName, Review
 from bot.review.options import Deaf, Options, Services
-from bot.review.ports import Analyzer, Clock, Listener, Opened, Publisher, ReviewDraft, Source, Stop
+from bot.review.ports import Analyzer, Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
 from bot.review.run import run_review
 from bot.settings import Settings
 
-HEAD_IS_FRESH: Final = 2.0
-"""Seconds after the pull was read in which its head is not asked for again before the review is posted."""
+HEAD_IS_FRESH: Final = 3.0
+"""Seconds from right before the pull is read in which its head is not asked for again before the review is posted."""
 POSTING_SECONDS: Final = 30.0
 """What posting may take beyond the deadline of the review."""
 _OWN_ACCOUNT: Final = 0
@@ -120,7 +120,11 @@ class Errand:
     """`Clock.now()` when the job began."""
     run: str
     stop: Stop
+    publisher: Publisher
+    """Of the pull; it began to read what is on it before the pull was read."""
     keep: Callable[[Review, ReviewDraft], bool]
+    memory: Remembrance | None = None
+    """What the repository remembers."""
     purse: Purse | None = None
     """What is left of the day's money."""
     fields: Mapping[str, log.Field] = field(default_factory=dict)
@@ -210,22 +214,20 @@ class Shared:
         source: Source = AlreadyOpen(errand.opened) if errand is not None else self._source(request, stop)
         if request.config is not None:
             source = Reconfigured(source, request.config)
-        publisher: Callable[[Pull], Publisher] | None = None
-        if errand is not None:
-            publisher = self._patient(errand)
-        elif request.post:
-            publisher = self._publisher(self._client(), _OWN_ACCOUNT, self.posting(stop))
+        publisher = errand.publisher if errand is not None else self._publisher(request, stop)
         till = Till(model, limit, errand.purse if errand is not None else None)
         return ReviewJob(
             source=source,
             options=Options(
-                effort=request.effort or settings.effort,
+                effort=settings.effort,
                 fail_on=request.fail_on,
                 never_fail=request.never_fail,
                 streams=settings.streams,
                 run=errand.run if errand is not None else uuid.uuid4().hex[:12],
                 notices=notices,
                 began=errand.began if errand is not None else None,
+                full=request.full,
+                asked_effort=request.effort,
             ),
             services=Services(
                 model=till.model if model is not None else None,
@@ -235,6 +237,7 @@ class Shared:
                 clock=self._clock,
                 stop=stop,
                 keep=errand.keep if errand is not None else None,
+                memory=errand.memory if errand is not None else None,
             ),
             # A server is warm since it began.
             warm=model.warm if model is not None and errand is None else None,
@@ -251,10 +254,14 @@ class Shared:
         return read_pull(place.client.get(f"/repos/{place.repo}/pulls/{place.number}", stop=stop, doing=doing)).pull
 
     def pull_publisher(
-        self, place: PullPlace, pull: Pull, stop: Stop, *, fields: Mapping[str, log.Field] | None = None
+        self, place: PullPlace, stop: Stop, *, fresh: float = 0.0, fields: Mapping[str, log.Field] | None = None
     ) -> Publisher:
-        """Posts on a server's pull, in whose head nothing is believed that was not just read. `fields`: for the log."""
-        inner = PullPublisher(place.client, pull.repo, pull.number, pace=self._pace(place.installation), stop=stop)
+        """Remembers and posts on a server's pull, with patience: nobody is there who would run it again.
+
+        `stop`: of the post. `fresh`: as `PullPublisher`. `fields`: for the log.
+        """
+        pace = self._pace(place.installation)
+        inner = PullPublisher(place.client, place.repo, place.number, pace=pace, stop=stop, fresh=fresh)
         return PatientPublisher(inner, stop=stop, pause=self._waits.pause, fields=fields or {})
 
     def patiently(self, do: Callable[[], T], *, stop: Stop, doing: str, fields: Mapping[str, log.Field]) -> T:
@@ -291,9 +298,13 @@ class Shared:
             case DiffAsk(name=name):
                 return DiffFileSource(name)
             case PullAsk(name=text):
-                pull = parse_pull_name(text)
-                check_server(pull, web=self._settings.github_server_url, api=self._settings.github_api_url)
+                pull = self._named(text)
                 return PullSource(self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop)
+
+    def _named(self, text: str) -> PullName:
+        pull = parse_pull_name(text)
+        check_server(pull, web=self._settings.github_server_url, api=self._settings.github_api_url)
+        return pull
 
     def posting(self, stop: Stop) -> Stop:
         """The deadline of the post: a review that used up its time must still reach the pull request."""
@@ -301,15 +312,14 @@ class Shared:
         stop.on_stop(posting.cancel)
         return posting
 
-    def _publisher(self, client: GitHubClient, account: int, stop: Stop) -> Callable[[Pull], PullPublisher]:
-        pace = self._pace(account)
-        return lambda pull: PullPublisher(client, pull.repo, pull.number, pace=pace, stop=stop, fresh=HEAD_IS_FRESH)
-
-    def _patient(self, errand: Errand) -> Callable[[Pull], Publisher]:
-        """A server has time to wait for GitHub, and nobody who would run it again."""
-        stop = self.posting(errand.stop)
-        make = self._publisher(errand.place.client, errand.place.installation, stop)
-        return lambda pull: PatientPublisher(make(pull), stop=stop, pause=self._waits.pause, fields=errand.fields)
+    def _publisher(self, request: ReviewRequest, stop: Stop) -> Publisher | None:
+        """Posts on the pull that the user named, where that was asked for."""
+        if not isinstance(request.ask, PullAsk) or not request.ask.post:
+            return None
+        pull, pace = self._named(request.ask.name), self._pace(_OWN_ACCOUNT)
+        return PullPublisher(
+            self._client(), pull.repo, pull.number, pace=pace, stop=self.posting(stop), fresh=HEAD_IS_FRESH
+        )
 
     def _pace(self, account: int) -> Pace:
         """The one pace of an account: the owner of the token, or an installation of the App."""

@@ -96,6 +96,19 @@ def skipped(reason: str) -> Ending:
     )
 
 
+def paused(by: str) -> Ending:
+    """Somebody said `/spark pause` on the pull. Neutral, for nobody looked: green would say that somebody had."""
+    why = f"the reviews of this pull request are paused by {by}"
+    return Ending(
+        ended=Ended(state=JobState.SKIPPED, why=why),
+        closing=Closing(
+            conclusion=Conclusion.NEUTRAL,
+            title=_plain(f"Paused by {by}"),
+            summary=told(f"Not reviewed: {_line(why)}. `/spark resume` in a comment goes on with them. {ASK_AGAIN}"),
+        ),
+    )
+
+
 def moved(what: str, to: str) -> Ending:
     """Another head, or another base, is to be reviewed; its own delivery brings it."""
     why = f"the {what} moved to {to}"

@@ -23,7 +23,7 @@ from bot.review.render.json import review_json
 from bot.review.render.safe import Redactor
 from bot.worker.annotations import annotate
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Result:
     def findings(self) -> int:
         """Findings that stand on the pull, in a line or in a summary."""
         told = [one for one in self.review["findings"] if one["status"] in {"posted", "known", "over-limit"}]
-        return len(told) + len(self.review["misplaced"])
+        return len(told) + len(self.review["misplaced"]) + len(self.review["earlier"])
 
     @property
     def url(self) -> str | None:
@@ -75,13 +75,21 @@ def result_of(
 
 def posted(result: Result, published: Published | SparkError, *, now: float) -> Result:
     """The result after it was posted, or could not be, `now` in seconds since 1970."""
+    notices = result.review["notices"]
     if isinstance(published, SparkError):
         judged, url = not_posted(result.judged, published), None
     else:
         judged, url = weaken(result.judged, published), published.url
+        notices = [*notices, *published.unfollowed]
     done = round(now - result.began, 4)
     timing = {**result.review["timing"], "first_post": done if url is not None else None, "done": done}
-    told = {"verdict": judged.verdict.value, "reason": judged.reason, "review_url": url, "timing": timing}
+    told = {
+        "verdict": judged.verdict.value,
+        "reason": judged.reason,
+        "review_url": url,
+        "timing": timing,
+        "notices": notices,
+    }
     return replace(result, judged=judged, review={**result.review, **told})
 
 

@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 from bot import log
 from bot.diff.model import Patch
 from bot.engine.model import Ended, JobId, JobState, StopCause
 from bot.engine.ports import Control
-from bot.errors import ConfigError, SparkError
+from bot.errors import SparkError
 from bot.github.app import App
 from bot.github.checks import CheckRuns
 from bot.hooks.orders import Cause, ReviewPull
@@ -25,36 +25,22 @@ from bot.live.events import LiveEvent, LiveKind
 from bot.live.picture import Picture
 from bot.model.budget import Purse
 from bot.request import ReviewRequest
-from bot.review.config import CONFIG_PATH, RepoConfig, Trigger, read_config
 from bot.review.events import Finished, ReviewEvent
-from bot.review.model import CommitSha, Pull, RepoName, Review
-from bot.review.ports import Opened, Published, Publisher, ReviewDraft
+from bot.review.model import CommitSha, RepoName, Review
+from bot.review.ports import Opened, Publisher, Remembrance, ReviewDraft
 from bot.review.render.safe import Redactor
-from bot.review.wanted import unwanted
-from bot.wiring import POSTING_SECONDS, Errand, PullPlace, Shared
+from bot.wiring import HEAD_IS_FRESH, POSTING_SECONDS, Errand, PullPlace, Shared
 from bot.worker import endings, kept
 from bot.worker.endings import Ending
 from bot.worker.live_check import Closing, LiveCheck, Opening
 from bot.worker.live_page import LivePage
+from bot.worker.pull_posting import PullPosting
+from bot.worker.pull_reading import PullReading
 
 CLOSING_SECONDS: Final = 30.0
 """For closing the check run, whatever GitHub does."""
-LOOKS: Final = (0.5, 1.0, 2.0)
-"""Pauses before the pull is read again when it does not show the head of the delivery: GitHub's answers may be older than its
-deliveries, and a review given up for that would never be made."""
 _NEWER_SECONDS: Final = 0.2
 """For finding out what superseded us, only to name it."""
-
-T = TypeVar("T")
-
-_TRIGGERS: Final = {
-    Cause.OPENED: Trigger.OPENED,
-    Cause.SYNCHRONIZE: Trigger.SYNCHRONIZE,
-    Cause.RETARGETED: Trigger.SYNCHRONIZE,
-    Cause.READY_FOR_REVIEW: Trigger.READY_FOR_REVIEW,
-    Cause.LABEL: Trigger.LABEL,
-    Cause.ASKED: None,
-}
 
 
 class PullReview:
@@ -70,19 +56,20 @@ class PullReview:
         page_url: Callable[[JobId], str | None],
         learn: Callable[[RepoName, bool], None],
         purse: Callable[[str], Purse] | None,
+        memory: Remembrance | None = None,
     ) -> None:
         self._shared = shared
         self._control = control
         self._work = work
         self._learn = learn
         self._purse = purse
+        self._memory = memory
         job = control.job
         self._job = job
         self._page = page_url(job.id)
         self._began = shared.clock.now()
         self._today = time.time()
         self._waited = max(0.0, self._today - job.created_at)
-        self._config: RepoConfig | None = None
         self._result: kept.Result | None = None
         self._redactor: tuple[Patch, Redactor] | None = None
         self._making = threading.Lock()
@@ -105,6 +92,7 @@ class PullReview:
             redactor_of=self._redactor_of,
             closing_stop=lambda: shared.stop(CLOSING_SECONDS),
         )
+        self._reading = PullReading(shared, control, work, self._place, stop=self._stop, fields=self._fields)
         self._forget: Callable[[], None] = lambda: None
 
     def run(self) -> Ended:
@@ -115,7 +103,8 @@ class PullReview:
 
     def failed(self, error: Exception) -> Ended:
         """End it after `error`. A review that was told to stop has not failed, whatever that broke."""
-        require = self._config is not None and self._config.gate.require_coverage
+        config = self._reading.config
+        require = config is not None and config.gate.require_coverage
         return self._end(endings.failed(error, self._job, require_coverage=require))
 
     # -- being stopped ----------------------------------------------------------------------------------------
@@ -148,82 +137,53 @@ class PullReview:
 
     def _made(self) -> Ending | None:
         """None when it was stopped on the way."""
-        found = self._kept()
+        posting = PullPosting(
+            self._shared,
+            self._control,
+            self._work,
+            self._place,
+            reading=self._reading,
+            stop=self._stop,
+            fields=self._fields,
+        )
+        found = posting.found()
         if found is not None:
-            return self._post(*found)
-        opened = self._read()
+            done = posting.post(*found)
+            return self._posted(done) if isinstance(done, kept.Result) else done
+        # What is on the pull is read beside its change: the review waits for the slower of the two.
+        publisher = self._shared.pull_publisher(
+            self._place, self._shared.posting(self._stop), fresh=HEAD_IS_FRESH, fields=self._fields
+        )
+        publisher.begin()
+        opened = self._reading.read()
         if not isinstance(opened, Opened):
             return opened
         pull = opened.change.pull
         assert pull is not None
-        return self._refused(opened, pull) or self._review(opened)
+        refused = self._reading.refused(opened, pull, publisher)
+        if self._reading.config is not None:
+            self._check.least = self._reading.config.review.min_severity
+        if self._control.cause is not None:
+            return None
+        return refused or self._review(opened, publisher)
 
-    def _read(self) -> Opened | Ending | None:
-        """The pull with the head and the base that were ordered, or why not."""
-        work = self._work
-        source = self._shared.pull_source(self._place, self._stop)
-        looks = iter(LOOKS)
-        while True:
-            opened = self._patiently(source.open, "reading the pull")
-            pull = opened.change.pull
-            assert pull is not None
-            if self._control.cause is not None:
-                return None
-            if not pull.is_open or (pull.head_sha == work.head_sha and pull.base_ref == work.base_ref):
-                return opened
-            log.info("job.head_differs", **self._fields, head=pull.head_sha)
-            pause = next(looks, None)
-            if pause is None or self._shared.pause(self._stop, pause):
-                break
-        self._order(pull.head_sha, pull.base_ref)
-        if pull.head_sha != work.head_sha:
-            return endings.moved("head", pull.head_sha[:7])
-        return endings.moved("base branch", pull.base_ref)
-
-    def _order(self, head: CommitSha, base_ref: str) -> None:
-        """Have the pull reviewed as it is now. Deliveries come in any order: the one that told of this may have come before
-        ours, whose order then stopped its review. Where that goes on, or was made, nothing more is done.
-        """
-        if self._control.cause is None:
-            self._control.release()
-            self._control.submit(replace(self._work, head_sha=head, base_ref=base_ref, force=False))
-
-    def _patiently(self, do: Callable[[], T], doing: str) -> T:
-        return self._shared.patiently(do, stop=self._stop, doing=doing, fields=self._fields)
-
-    def _refused(self, opened: Opened, pull: Pull) -> Ending | None:
-        """Why there is to be no review of this pull."""
-        if not pull.is_open:
-            return endings.skipped("the pull request is closed")
-        try:
-            config = self._config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
-        except ConfigError as error:
-            return endings.misconfigured(error, pull)
-        self._check.least = config.review.min_severity
-        reason = unwanted(
-            config.review,
-            trigger=_TRIGGERS[self._work.cause],
-            label=self._work.label,
-            draft=pull.draft,
-            base_ref=pull.base_ref,
-            author=pull.author,
-        )
-        return endings.skipped(reason) if reason is not None else None
-
-    def _review(self, opened: Opened) -> Ending | None:
+    def _review(self, opened: Opened, publisher: Publisher) -> Ending | None:
         errand = Errand(
             place=self._place,
             opened=opened,
             began=self._began,
             run=self._job.id,
             stop=self._stop,
+            publisher=publisher,
             keep=self._keep,
+            memory=self._memory,
             purse=self._purse(self._job.id) if self._purse is not None else None,
             fields=self._fields,
         )
         page = LivePage(Picture(redactor_of=self._redactor_of), self._control.tell, fields=self._fields)
         try:
-            request = ReviewRequest(effort=self._work.effort)
+            full = "it was asked for" if self._work.cause is Cause.ASKED else ""
+            request = ReviewRequest(effort=self._work.effort, full=full)
             review = self._shared.job(request, _Ears(self._check, page), errand=errand).run()
             if self._control.cause is not None and review.review_url is None:
                 return None
@@ -262,45 +222,12 @@ class PullReview:
         self._result = kept.result_of(review, redactor, tokens_per_second=rate, began=self._today)
         return self._control.keep(kept.dump(self._result, draft)) and self._control.cause is None
 
-    def _kept(self) -> tuple[kept.Result, ReviewDraft] | None:
-        """What an earlier run was about to post."""
-        checkpoint = self._control.checkpoint() if self._job.attempt > 1 else None
-        if checkpoint is None:
-            return None
-        try:
-            return kept.load(checkpoint)
-        except ValueError as error:
-            log.warning("job.checkpoint_unreadable", **self._fields, why=str(error))
-            return None
-
-    def _post(self, result: kept.Result, draft: ReviewDraft) -> Ending | None:
-        """Post what was kept, if its head is still the pull's; what landed before is found and not posted twice."""
-        pull = self._patiently(lambda: self._shared.pull(self._place, self._stop), "reading the pull")
-        stop = self._shared.posting(self._stop)
-        publisher = self._shared.pull_publisher(self._place, pull, stop, fields=self._fields)
-        published: Published | SparkError
-        try:
-            # Who was dead was not told that it was closed.
-            if not pull.is_open and not self._stands(publisher, draft.commit):
-                return endings.skipped("the pull request is closed")
-            published = publisher.publish(draft)
-        except SparkError as error:
-            published = error
-        result = kept.posted(result, published, now=time.time())
-        if result.url is None and self._control.cause is not None:
-            return None
-        if isinstance(published, Published) and published.moved_to is not None and result.url is None:
-            self._order(published.moved_to, self._work.base_ref)
-            return endings.moved("head", published.moved_to[:7])
+    def _posted(self, result: kept.Result) -> Ending:
+        """The end of a run that posted what an earlier one had kept."""
         self._control.release()
         at = result.review["timing"]["done"]
         self._control.tell(LiveEvent(kind=LiveKind.FINISHED, data={"at": at, "review": result.review}))
         return endings.reviewed(result, page=self._page, timing=self._moments(result))
-
-    def _stands(self, publisher: Publisher, head: CommitSha) -> bool:
-        """Whether a review of ours is on the pull: then what is missing of it is not left out."""
-        self._patiently(publisher.known, "reading our reviews")
-        return publisher.standing(head) is not None
 
     # -- the end ----------------------------------------------------------------------------------------------
 
@@ -316,10 +243,11 @@ class PullReview:
         return endings.timed(ended, check=check, done=self._waited + self._shared.clock.now() - self._began)
 
     def _remember(self) -> None:
-        if self._config is None:
+        config = self._reading.config
+        if config is None:
             return
         try:
-            self._learn(self._job.repo, self._config.review.drafts)
+            self._learn(self._job.repo, config.review.drafts)
         except SparkError as error:
             # The next job tells it again.
             log.warning("job.not_remembered", why=str(error), **self._fields)

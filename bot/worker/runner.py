@@ -90,6 +90,7 @@ class JobRunner:
             page_url=self._page_url,
             learn=self._learn,
             purse=self._purse,
+            memory=self._memory(control.job.repo),
         )
         try:
             return task.run()

@@ -358,24 +358,27 @@ def test_a_tools_results_on_other_lines_are_counted(one_file):
 
 def test_a_finding_that_has_a_thread_is_not_posted_again(one_file):
     one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END
-    first = one_file.review()
-    one_file.publisher = one_file.board(known=[first.findings[0].fingerprint])
+    one_file.publisher = one_file.board()
+    one_file.review()
+    one_file.options = replace(one_file.options, full="asked for by ada")
     review = one_file.review()
-    assert [finding.status for finding in review.findings] == [FindingStatus.KNOWN]
-    assert one_file.publisher.drafts == []
-    assert review.review_url == "https://example.test/review"
-    assert review.notices == ("Nothing new to post: the review of this commit stands.",)
+    assert [(finding.status, finding.thread) for finding in review.findings] == [
+        (FindingStatus.KNOWN, one_file.publisher.threads[0].url)
+    ]
+    assert len(one_file.publisher.threads) == 1
+    assert review.review_url == one_file.publisher.notes[0].url
 
 
 def test_a_second_review_of_a_head_with_one_new_finding_posts_that_one_alone(one_file):
     one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END
-    first = one_file.review()
-    one_file.publisher = one_file.board(known=[first.findings[0].fingerprint])
+    one_file.publisher = one_file.board()
+    one_file.review()
     one_file.script = lambda prompt, before: (
         one_file.says("app.py", 2) + one_file.says("app.py", 3, title="Compare with is", category="style") + END
     )
+    one_file.options = replace(one_file.options, full="asked for by ada")
     one_file.review()
-    (draft,) = one_file.publisher.drafts
+    _, draft = one_file.publisher.drafts
     assert [comment.anchor.line for comment in draft.comments] == [3]
 
 
@@ -433,7 +436,7 @@ def test_a_review_that_may_not_be_posted_is_still_given_with_the_error(one_file)
 
 def test_when_existing_threads_cannot_be_read_nothing_is_posted_and_the_review_is_given(one_file):
     one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END
-    one_file.publisher = one_file.board(known_error=OutsideError("GitHub is down"))
+    one_file.publisher = one_file.board(recall_error=OutsideError("GitHub is down"))
     review = one_file.review()
     assert len(review.findings) == 1
     assert review.failure.exit_code == 3

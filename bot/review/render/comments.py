@@ -6,6 +6,7 @@ One function for each situation. Everything that comes from a model, an analyzer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from bot.diff.model import Patch, Side, is_utf8
@@ -44,6 +45,7 @@ _COMMENT_TEXT = (8_000, 3_000, 1_000)
 LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60), (0, 20), (0, 5))
 """Tried in turn until a summary fits: characters of each finding's text, and how many items a list may have."""
 
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#=&%+-]{1,500}")
 _OPEN = 5
 """A longer list is folded: who reads a pull request sees the headline first."""
 
@@ -194,6 +196,7 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
     by = f" by {code(review.model)}" if review.model else ""
     over = [finding for finding in review.findings if finding.status is FindingStatus.OVER_LIMIT]
     aside = words.set_aside(review)
+    told_there = words.dismissed_at(review)[:items]
     lost = review.misplaced
     told: list[Finding | Misplaced] = [*over, *lost]
     shortened = sum(len(finding.body) > text for finding in told)
@@ -208,9 +211,13 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
             lost,
             [_misplaced(one, redactor, limit=text) for one in lost[:items]],
         ),
+        *_earlier(review, redactor, items),
         *_holes(review, redactor, items),
         *_skips(review, redactor, items),
         f"Not shown: {'; '.join(safe(phrase) for phrase in aside)}." if aside else "",
+        f"Dismissed in {', '.join(_link(f'thread {at}', url) for at, url in enumerate(told_there, start=1))}."
+        if told_there
+        else "",
         f"The texts of {words.count(shortened, 'finding')} are shortened to fit." if shortened else "",
     ]
 
@@ -227,6 +234,24 @@ def _section(title: str, group: Sequence[Finding | Misplaced], rendered: Sequenc
     if len(group) <= _OPEN:
         return [f"**{title} ({len(group)})**", *rendered, *more]
     return [f"<details><summary><b>{title} ({len(group)})</b></summary>", *rendered, *more, "</details>"]
+
+
+def _earlier(review: Review, redactor: Redactor, items: int) -> list[str]:
+    told = words.earlier(review)
+    if not told:
+        return []
+    rows = [
+        f"- **{words.label(one)}** · {code(redactor.redact(one.path))} ·"
+        f" {_link(one_line(redactor.redact(one.title), 200) or '(no title)', one.url)}: {what}"
+        for one, what in told[:items]
+    ]
+    more = [f"- … and {len(told) - items} more"] if len(told) > items else []
+    return ["\n".join([f"**Findings of earlier rounds without a line in this diff ({len(told)})**", "", *rows, *more])]
+
+
+def _link(text: str, url: str) -> str:
+    """`text` is harmless already. A URL that is none of GitHub's kind is not made one."""
+    return f"[{text}]({url})" if _URL.fullmatch(url) else text
 
 
 def _holes(review: Review, redactor: Redactor, items: int) -> list[str]:

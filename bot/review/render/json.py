@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from bot.diff.model import Anchor, Patch, printable
-from bot.review.model import Dropped, Finding, Misplaced, Pull, Review
+from bot.review.model import Dropped, Earlier, Finding, Misplaced, Pull, Review
 from bot.review.render.safe import Redactor
-from bot.review.scope import Hole, Skip
+from bot.review.scope import Hole, Since, Skip
 
 SCHEMA = 1
 
@@ -40,6 +40,7 @@ def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, A
             "holes": [shape.hole(hole, patch) for hole in coverage.holes],
             "skipped": [shape.skip(skip) for skip in coverage.skipped],
             "difference": shape.text(coverage.difference),
+            "earlier": coverage.earlier,
         },
         "usage": {
             "input_tokens": usage.input_tokens,
@@ -61,7 +62,14 @@ def review_json(review: Review, redactor: Redactor | None = None) -> dict[str, A
         "outside": dict(review.outside),
         "notices": [shape.text(notice) for notice in review.notices],
         "review_url": review.review_url,
+        "round": _round(review.since),
+        "earlier": [shape.earlier(one) for one in review.earlier],
     }
+
+
+def _round(since: Since | None) -> dict[str, Any] | None:
+    """Which of a pull's reviews it is; null where nobody remembers the others."""
+    return None if since is None else {"number": since.round, "since": since.head, "why_all": since.why_all}
 
 
 def finding_json(finding: Finding, redactor: Redactor) -> dict[str, Any]:
@@ -123,6 +131,19 @@ class _Shape:
             "rule": finding.rule,
             "note": self.text(note),
             "status": finding.status.value,
+            "excused": finding.excused,
+            "thread": finding.thread,
+        }
+
+    def earlier(self, one: Earlier) -> dict[str, Any]:
+        """A finding of an earlier round that has no place in the diff of now."""
+        return {
+            "path": printable(one.path),
+            "severity": one.severity.value,
+            "category": one.category.value,
+            "title": self.text(one.title),
+            "thread": one.url,
+            "is_certain": one.is_certain,
         }
 
     def misplaced(self, finding: Misplaced) -> dict[str, Any]:

@@ -43,6 +43,14 @@ def _parts(review: Review, redactor: Redactor) -> list[str]:
     parts += ["## Findings without a line in this diff"] if review.misplaced else []
     for lost in review.misplaced:
         parts += _misplaced(lost, redactor)
+    earlier = words.earlier(review)
+    parts += ["## Findings of earlier rounds without a line in this diff"] if earlier else []
+    parts.append(
+        "\n".join(
+            f"- {words.label(one)}: {code(redactor.redact(one.path))}: {safe(one.title)} ({safe(one.url)}): {what}"
+            for one, what in earlier
+        )
+    )
     parts.append("## Coverage")
     parts.append(safe(words.coverage(review)))
     difference = review.coverage.difference

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.diff.model import Anchor, HunkKey, Patch, Side
-from bot.review.model import Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
-from bot.review.scope import Coverage, Skip
+from bot.review.model import Earlier, Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
+from bot.review.scope import Coverage, Since, Skip
 
 _FATES = {
     FindingStatus.KNOWN: "already known from an earlier review",
-    FindingStatus.DISMISSED: "dismissed before",
+    FindingStatus.DISMISSED: "dismissed earlier",
     FindingStatus.BELOW_THRESHOLD: "below the severity that is shown",
+    FindingStatus.HELD_BACK: "held back: low, and on code that was reviewed before",
 }
 
 
@@ -24,7 +25,7 @@ def count(number: int, what: str, many: str = "") -> str:
     return f"{number:,} {what if number == 1 else many or what + 's'}"
 
 
-def label(finding: Finding | Misplaced) -> str:
+def label(finding: Finding | Misplaced | Earlier) -> str:
     """`High · bug`."""
     return f"{finding.severity.value.capitalize()} · {finding.category.value}"
 
@@ -98,7 +99,44 @@ def coverage(review: Review) -> str:
     if review.model is None and not book.reviewed:
         files = len({hole.hunk.file for hole in book.holes})
         return f"No model looked at the {count(book.hunks, 'hunk')} in {count(files, 'file')}{skipped}."
-    return f"{book.reviewed:,} of {count(book.hunks, 'hunk')} reviewed{skipped}."
+    since = review.since
+    if since is not None and since.head:
+        return f"{_since(since, book)}{skipped}."
+    again = f" (round {since.round}, everything again: {since.why_all})" if since and since.round > 1 else ""
+    return f"{book.reviewed:,} of {count(book.hunks, 'hunk')} reviewed{again}{skipped}."
+
+
+def _since(since: Since, book: Coverage) -> str:
+    """Of a round that looks at what is new."""
+    whole = count(book.hunks, "hunk")
+    name = f"{since.head[:7]} (round {since.round})"
+    new, seen = book.hunks - book.earlier, book.reviewed - book.earlier
+    if not new:
+        were = "the one hunk was" if book.hunks == 1 else f"all {whole} were"
+        return f"Nothing is new since {name}: {were} reviewed before"
+    before = (
+        f"; the other {book.earlier:,} {'was' if book.earlier == 1 else 'were'} reviewed before" if book.earlier else ""
+    )
+    if seen == new:
+        return f"Reviewed what changed since {name}: {new:,} of {whole}{before}"
+    return f"Reviewed {seen:,} of the {count(new, 'hunk')} that changed since {name}{before}"
+
+
+def earlier(review: Review) -> list[tuple[Earlier, str]]:
+    """Each finding of an earlier round whose code changed, with what is known of it."""
+    return [
+        (
+            one,
+            "its code changed, and it is still there" if one.is_certain else "its code changed; it could not be judged",
+        )
+        for one in review.earlier
+    ]
+
+
+def dismissed_at(review: Review) -> list[str]:
+    """URLs of the threads in which findings of this review were dismissed, each once."""
+    told = [one.thread for one in review.findings if one.status is FindingStatus.DISMISSED and one.thread]
+    return list(dict.fromkeys(told))
 
 
 def holes(review: Review) -> list[tuple[str, str]]:

@@ -1,0 +1,129 @@
+"""What becomes of each finding of a review, by what is on the pull already. Pure.
+
+A finding has one thread for its life: what has one is not posted again, and what still stands counts for the gate whether
+or not this round looked at it. Those whose code changed are not settled here: `follow` has the model's word on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.review import follow
+from bot.review.findings import in_order
+from bot.review.follow import Placed
+from bot.review.memory import KnownFinding, Recall, Remembered, ThreadId
+from bot.review.merge import same
+from bot.review.model import Finding, FindingStatus, Severity
+from bot.review.prompt_follow import FollowAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is known when the findings of a review are settled."""
+
+    recall: Recall = field(default_factory=Recall)
+    placed: Sequence[Placed] = ()
+    """Every earlier finding, where it is in the change of now."""
+    answers: Mapping[ThreadId, FollowAnswer] = field(default_factory=dict)
+    """What the model said of those whose code changed; none where it was not asked, or gave no answer."""
+    remembered: Sequence[Remembered] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The findings with what becomes of them."""
+
+    findings: tuple[Finding, ...]
+    """Found now, or carried from earlier rounds: most severe first, then in the order of the diff."""
+    reported: Mapping[ThreadId, Finding] = field(default_factory=dict)
+    """Findings of now that belong to a thread which is there."""
+    homeless: frozenset[str] = frozenset()
+    """Fingerprints of findings that stand on the pull in a summary alone."""
+
+
+def settle(
+    findings: Iterable[Finding],
+    past: Past,
+    *,
+    least: Severity,
+    at_most: int,
+    held_back: Callable[[Finding], bool],
+) -> Settled:
+    """Decide for each. `findings` come most severe first, so the limit of comments cuts the least severe.
+
+    `least`: from this severity on a finding gets a comment. `at_most`: line comments for the whole life of the pull.
+    `held_back`: whether a new finding is counted only.
+    """
+    room = at_most - sum(_is_open(known) for known in past.recall.findings)
+    settled: list[Finding] = []
+    reported: dict[ThreadId, Finding] = {}
+    homeless: set[str] = set()
+    for finding in findings:
+        place = follow.match(finding, past.placed)
+        if place is not None:
+            one = of_thread(finding, place.known)
+            if place.known.dismissal is None or _is_itself(finding, place):
+                reported.setdefault(place.known.thread.id, one)
+        elif finding.fingerprint in past.recall.known:
+            one = replace(finding, status=FindingStatus.KNOWN, thread=past.recall.known[finding.fingerprint])
+            homeless.add(finding.fingerprint)
+        elif (before := follow.remembered_like(finding, past.remembered)) is not None:
+            one = _remembered(finding, before)
+        else:
+            one = replace(finding, status=_status(finding, least=least, room=room, held_back=held_back))
+            room -= one.status is FindingStatus.POSTED
+        settled.append(one)
+    left = [place for place in past.placed if place.known.thread.id not in reported]
+    there = {finding.fingerprint for finding in settled}
+    settled += [one for one in _carried(left) if one.fingerprint not in there]
+    return Settled(findings=in_order(settled), reported=reported, homeless=frozenset(homeless))
+
+
+def _is_itself(finding: Finding, place: Placed) -> bool:
+    """Whether a finding is the very one that was dismissed, and not its like somewhere else."""
+    return place.finding is not None and same(finding, place.finding)
+
+
+def _is_open(known: KnownFinding) -> bool:
+    return not known.thread.is_resolved and known.dismissal is None
+
+
+def _carried(placed: Sequence[Placed]) -> list[Finding]:
+    """Earlier findings that this round did not find and that stand all the same: it may not have looked there."""
+    return [of_thread(finding, place.known) for place in placed for finding in follow.carried([place])]
+
+
+def of_thread(finding: Finding, known: KnownFinding) -> Finding:
+    """A finding that has a thread. A person's word about it holds for as long as the thread says so."""
+    said = known.dismissal
+    if said is None:
+        return replace(finding, status=FindingStatus.KNOWN, thread=known.thread.url)
+    note = f"Dismissed by {said.by}: {said.reason}" if said.reason else f"Dismissed by {said.by}"
+    return replace(
+        finding,
+        status=FindingStatus.DISMISSED,
+        excused=said.excuses,
+        note=f"{finding.note} {note}.".strip(),
+        thread=known.thread.url,
+    )
+
+
+def _remembered(finding: Finding, before: Remembered) -> Finding:
+    reason = f": {before.reason}" if before.reason else ""
+    note = f"Dismissed in {before.url} by {before.by}{reason}."
+    return replace(
+        finding,
+        status=FindingStatus.DISMISSED,
+        excused=True,
+        note=f"{finding.note} {note}".strip(),
+        thread=before.url,
+    )
+
+
+def _status(finding: Finding, *, least: Severity, room: int, held_back: Callable[[Finding], bool]) -> FindingStatus:
+    if finding.severity.rank < least.rank:
+        return FindingStatus.BELOW_THRESHOLD
+    if held_back(finding):
+        return FindingStatus.HELD_BACK
+    return FindingStatus.OVER_LIMIT if room <= 0 else FindingStatus.POSTED

@@ -25,7 +25,7 @@ from bot.commands.fix_plan import (
     clusters,
     lay_what_parses,
 )
-from bot.commands.fix_proof import review_again
+from bot.commands.fix_proof import Diffs, review_again
 from bot.commands.fix_target import head_of
 from bot.commands.model import Outcome, Reaction
 from bot.commands.ports import CommitDraft, Committed
@@ -59,42 +59,44 @@ def fix_all(call: Call) -> Outcome:
         commits = pool.submit(call.desk.branch.commits)
         blocked = pool.submit(call.desk.branch.blocked)
         opened = call.desk.opened()
+        redactor = Redactor(opened.change.patch)
+        found = gather(call, opened, redactor)
         made = earlier(commits.result(), call.ref)
         if made is not None:
             link = fix_words.link_in(call.desk.pull.url, made.sha)
             why = f"committed {fix_words.short(made.sha)} before"
             url = call.answer(fix_words.committed_before(link))
             return Outcome(what="committed", why=why, url=url, commit=made.sha)
-        return _All(call, opened, pool, began).done(blocked)
+        return _All(call, opened, pool, redactor, began).done(found, blocked)
 
 
 class _All:
     """One `fix all` under way."""
 
-    def __init__(self, call: Call, opened: Opened, pool: ThreadPoolExecutor, began: float) -> None:
+    def __init__(self, call: Call, opened: Opened, pool: ThreadPoolExecutor, redactor: Redactor, began: float) -> None:
         self._call = call
         self._opened = opened
         self._pool = pool
         self._began = began
-        self._redactor = Redactor(opened.change.patch)
+        self._redactor = redactor
+        self._diffs = Diffs(call, pool)
         self._usage = Usage()
         self._at: dict[str, float] = {}
 
-    def done(self, blocked: Future[str]) -> Outcome:
-        """Gather, bring together, lay, review again, commit, tell."""
-        found = gather(self._call, self._opened, self._redactor)
-        self._mark("read")
+    def done(self, found: Gathered, blocked: Future[str]) -> Outcome:
+        """Bring together, lay, review again, commit, tell."""
         if not found.patches:
             body = fix_words.nothing_to_apply(self._told(found.left), self._links(found.without), self._redactor)
             return self._ended(body, "no patch to apply")
         if reason := blocked.result():
             return self._refused(reason, found, found.patches, ())
+        self._mark("read")
         if self._call.desk.model is None:
             return self._refused("there is no model to review the combined change again", found, found.patches, ())
         patches, left = self._bring_together(found)
         self._mark("model")
         laid, unparsed = self._lay(found.texts, patches)
-        proof = review_again(self._call, self._opened, found.texts, laid, self._pool)
+        proof = review_again(self._call, self._opened, found.texts, laid, self._diffs)
         self._usage += proof.usage
         if proof.out:
             gone = {id(patch) for patch in proof.out}
@@ -118,6 +120,10 @@ class _All:
             for group in groups
             if len(group) > 1
         ]
+        # What stands alone is compared while the model thinks about the others.
+        early, _ = self._lay(found.texts, alone)
+        for path, one in early.items():
+            self._diffs.begin(found.texts[path], one.text)
         answers = [one.result() for one in asked]
         patches = list(alone)
         left: list[LeftOut] = []
@@ -241,8 +247,7 @@ class _All:
         diffs = []
         for patch in (patch for patch in patches if patch.merged):
             alone, _ = lay_what_parses(found.texts[patch.path], patch.path, [patch])
-            old, new = (text.encode("utf-8", "surrogateescape") for text in (found.texts[patch.path], alone.text))
-            diffs.append((patch.path, self._call.desk.diff(old, new)))
+            diffs.append((patch.path, self._diffs.begin(found.texts[patch.path], alone.text).result()))
         body = fix_words.all_refused(
             reason,
             standing=self._links(standing),

@@ -7,7 +7,7 @@ review could not see whole is not committed: a patch that nobody looked at in it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.commands.call import Call
@@ -60,16 +60,27 @@ class _Source:
         return self.opened
 
 
-def review_again(
-    call: Call, opened: Opened, texts: Mapping[str, str], laid: Mapping[str, Laid], pool: ThreadPoolExecutor
-) -> Proof:
+class Diffs:
+    """The hunks of files before and after, made in threads; what will be asked for may be begun before."""
+
+    def __init__(self, call: Call, pool: ThreadPoolExecutor) -> None:
+        self._diff = call.desk.diff
+        self._pool = pool
+        self._made: dict[tuple[str, str], Future[str]] = {}
+
+    def begin(self, old: str, new: str) -> Future[str]:
+        """Asked twice it is made once. For one thread alone."""
+        if (old, new) not in self._made:
+            self._made[old, new] = self._pool.submit(self._diff, _bytes(old), _bytes(new))
+        return self._made[old, new]
+
+
+def review_again(call: Call, opened: Opened, texts: Mapping[str, str], laid: Mapping[str, Laid], diffs: Diffs) -> Proof:
     """Review the step from `texts` (the head's files) to `laid`. Raises OutsideError when the process stops, for the job runs again."""
-    fragments = pool.map(
-        lambda path: call.desk.diff(*(_bytes(text) for text in (texts[path], laid[path].text))), list(laid)
-    )
+    begun = [diffs.begin(texts[path], one.text) for path, one in laid.items()]
     read = [
-        read_fragment(index=index, path=path, old_path=None, status=FileStatus.MODIFIED, fragment=fragment)
-        for index, (path, fragment) in enumerate(zip(laid, fragments, strict=True))
+        read_fragment(index=index, path=path, old_path=None, status=FileStatus.MODIFIED, fragment=diff.result())
+        for index, (path, diff) in enumerate(zip(laid, begun, strict=True))
     ]
     patch = Patch(
         files=tuple(file for file in read if isinstance(file, FilePatch)),

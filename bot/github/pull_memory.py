@@ -60,18 +60,12 @@ class PullMemory:
         reviews, talk = self._notes.read(*_KINDS, firsts=begun.notes)
         page = begun.threads.result()
         threads = self._threads.all(page, self._notes.viewer)
-        past = [self._past(note, in_conversation=False) for note in reviews if note.state != "PENDING"]
-        past += [self._past(note, in_conversation=True) for note in talk]
+        past = [(note.at, self._past(note, in_conversation=False)) for note in reviews if note.state != "PENDING"]
+        past += [(note.at, self._past(note, in_conversation=True)) for note in talk]
         # GitHub's times are alike in form, so they sort as texts; those of one second stay as they are listed.
-        order = sorted(
-            zip(
-                [*[note.at for note in reviews if note.state != "PENDING"], *[note.at for note in talk]],
-                past,
-                strict=True,
-            ),
-            key=lambda pair: pair[0],
-        )
-        recall = assemble(threads, [note for _, note in order], may_write=self._may_write, author=page.author)
+        past.sort(key=lambda each: each[0])
+        notes = [note for _, note in past]
+        recall = assemble(threads, notes, may_write=self._may_write, author=page.author)
         return PullKnown(recall=recall, notes=[*talk, *reviews])
 
     def _past(self, note: NoteRecord, *, in_conversation: bool) -> PastNote:

@@ -133,12 +133,27 @@ def test_a_severe_finding_without_a_line_keeps_the_gate_from_being_green():
         (FindingStatus.POSTED, Verdict.FAIL),
         (FindingStatus.KNOWN, Verdict.FAIL),
         (FindingStatus.OVER_LIMIT, Verdict.FAIL),
-        (FindingStatus.DISMISSED, Verdict.PASS),
+        (FindingStatus.DISMISSED, Verdict.FAIL),
         (FindingStatus.BELOW_THRESHOLD, Verdict.PASS),
+        (FindingStatus.HELD_BACK, Verdict.PASS),
     ],
 )
 def test_only_findings_that_stand_fail(status, verdict, finding_of):
     assert gate(replace(finding_of(), status=status))[0] is verdict
+
+
+def test_a_dismissal_by_somebody_who_may_write_takes_a_finding_out_of_the_gate(finding_of):
+    dismissed = replace(finding_of(), status=FindingStatus.DISMISSED)
+    assert gate(replace(dismissed, excused=True))[0] is Verdict.PASS
+    assert gate(dismissed)[1].endswith("1 of them dismissed by somebody who may not write here")
+
+
+def test_hunks_of_an_earlier_round_count_as_reviewed_and_as_such():
+    book = CoverageBook(plan((ONE,)), [REVIEW], earlier=3)
+    book.seen(0, REVIEW)
+    coverage = book.close(EMPTY)
+    assert (coverage.hunks, coverage.reviewed, coverage.earlier) == (4, 4, 3)
+    assert book.whole() == {ONE}
 
 
 def test_votes_are_asked_of_those_who_have_them(finding_of):

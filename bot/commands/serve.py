@@ -7,6 +7,8 @@ world refuses is answered in words; only where GitHub takes neither an answer no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 from bot import log
@@ -56,6 +58,14 @@ def serve(
     return outcome
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    """Who asks, and by which rules, while it is found out."""
+
+    role: Future[tuple[Role | None, bool]]
+    config: Future[RepoConfig]
+
+
 class _Serving:
     """What one comment's way to its end shares."""
 
@@ -72,10 +82,14 @@ class _Serving:
 
     def obey(self, command: Command | NearMiss) -> Outcome:
         """The way of a command, and of what was meant to be one."""
-        try:
-            return self._known_end() or self._carried_out(command)
-        except SparkError as error:
-            return self._trouble(error)
+        # Four questions, none of which needs the answer to another one: each alone is a round to GitHub.
+        with ThreadPoolExecutor(max_workers=3, thread_name_prefix="serve") as pool:
+            try:
+                asks = isinstance(command, Command) and need(command) is not Need.ANYONE
+                about = _About(role=pool.submit(self._role), config=pool.submit(self._config)) if asks else None
+                return self._known_end(pool) or self._carried_out(command, about)
+            except SparkError as error:
+                return self._trouble(error)
 
     def reply(self, text: str) -> Outcome:
         """The way of a reply. In a thread that is not ours nothing is seen of us, and a stranger's word costs nothing."""
@@ -84,7 +98,9 @@ class _Serving:
         if thread is None or not thread.is_ours:
             return Outcome(what="nothing", why="not in a thread of ours")
         try:
-            if (end := self._known_end()) is not None:
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="serve") as pool:
+                end = self._known_end(pool)
+            if end is not None:
                 return end
             config = self._config()
             role, role_known = self._role()
@@ -96,25 +112,26 @@ class _Serving:
                 raise
             return Outcome(what="failed", why=error.what)
 
-    def _known_end(self) -> Outcome | None:
+    def _known_end(self, pool: ThreadPoolExecutor) -> Outcome | None:
         """What ends it before it begins: an earlier run's answer, or a loop."""
+        recent = pool.submit(self._desk.talk.recent_answers, LOOP_MINUTES)
         if (url := self._desk.talk.answered(self._ref)) is not None:
             return Outcome(what="answered", why="answered before", url=url)
-        if self._desk.talk.recent_answers(LOOP_MINUTES) < LOOP_ANSWERS:
+        if recent.result() < LOOP_ANSWERS:
             return None
         self.react(Reaction.NO)
         log.warning("command.loop", answers=LOOP_ANSWERS, minutes=LOOP_MINUTES, **self._fields)
         return Outcome(what="refused", why=f"{LOOP_ANSWERS} answers in {LOOP_MINUTES} minutes: this looks like a loop")
 
-    def _carried_out(self, command: Command | NearMiss) -> Outcome:
+    def _carried_out(self, command: Command | NearMiss, about: _About | None) -> Outcome:
         if isinstance(command, NearMiss):
             return Outcome(what="answered", why="no such command", url=self._answer(answers.near_miss(command)))
         wants = need(command)
         config, role, role_known = RepoConfig(), None, False
-        if wants is not Need.ANYONE:
-            role, role_known = self._role()
+        if about is not None:
+            role, role_known = about.role.result()
             try:
-                config = self._config()
+                config = about.config.result()
             except ConfigError as error:
                 if command.verb is not Verb.CONFIG:
                     return self._refused(answers.broken_config(error, self._redactor()), "a broken configuration")

@@ -39,11 +39,17 @@ def gather(call: Call, opened: Opened, redactor: Redactor) -> Gathered:
         if not known.closed and known.dismissal is None and not known.thread.is_resolved
     ]
     with_patch = [known for known in open_now if known.note.suggestion is not None]
-    opened.files.prefetch(sorted({known.note.path for known in with_patch}))
+    paths = {known.note.path for known in with_patch}
+    opened.files.prefetch(sorted(paths))
     patches: list[FindingPatch] = []
     left: list[LeftOut] = []
     texts: dict[str, str] = {}
-    for placed in place_known(with_patch, opened.change.patch, opened.files.text):
+    # Lines that say the same are shared out among all findings of a file, so all of them are placed.
+    beside = [known for known in call.recall.findings if known.note.path in paths]
+    wanted = {known.thread.id for known in with_patch}
+    for placed in place_known(beside, opened.change.patch, opened.files.text):
+        if placed.known.thread.id not in wanted:
+            continue
         made = _patch(call, opened, redactor, placed, texts)
         if isinstance(made, FindingPatch):
             patches.append(made)

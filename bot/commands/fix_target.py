@@ -129,7 +129,7 @@ def in_file(call: Call, opened: Opened, path: str, instruction: str) -> Target |
 def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
     """What a thread is about, with an instruction or without."""
     instruction = call.rest.strip()
-    placed = _placed(call.known, opened) if call.known is not None else None
+    placed = _placed(call, call.known, opened) if call.known is not None else None
     if placed is not None and placed.fate is Fate.CHANGED and not instruction:
         return Refused(
             reason="the code that this finding was about has changed since; if it is still wrong, say what is to be done"
@@ -170,8 +170,11 @@ def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
     )
 
 
-def _placed(known: KnownFinding, opened: Opened) -> Placed | None:
-    return next(iter(place_known([known], opened.change.patch, opened.files.text)), None)
+def _placed(call: Call, known: KnownFinding, opened: Opened) -> Placed | None:
+    # Lines that say the same are shared out among all findings of a file, so all of them are placed.
+    beside = [one for one in call.recall.findings if one.note.path == known.note.path]
+    found = place_known(beside, opened.change.patch, opened.files.text)
+    return next((placed for placed in found if placed.known.thread.id == known.thread.id), None)
 
 
 def _path(thread: Thread, placed: Placed | None, patch: Patch) -> str:

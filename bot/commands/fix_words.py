@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from bot.commands.answers import said
 from bot.review.model import CommitSha, Usage
 from bot.review.render.redact import Redactor
-from bot.review.render.safe import code, fence, one_line
+from bot.review.render.safe import code, fence, one_line, visible
 from bot.review.render.words import count
 
 SHOWN_DIFF = 30_000
@@ -267,7 +267,7 @@ def _diff(diff: str, redactor: Redactor) -> str:
     # Names of files and hunks' headings are no part of it: git's hunks alone.
     if len(diff) > SHOWN_DIFF:
         return f"(The change is too long to show: {len(diff):,} characters.)"
-    return fence(redactor.redact(diff), "diff")
+    return fence("\n".join(visible(line) for line in redactor.redact(diff).split("\n")), "diff")
 
 
 def _joined(*parts: str) -> str:

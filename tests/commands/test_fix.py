@@ -131,6 +131,24 @@ def test_an_edit_outside_the_diff_is_shown_as_a_diff_that_a_commit_would_make(ma
     assert "```suggestion" not in world.last
 
 
+def test_a_diff_of_bytes_that_are_no_text_can_be_shown(make_world: MakeWorld) -> None:
+    from bot.commands import fix_words
+    from bot.diff.model import Patch
+    from bot.review.render.redact import Redactor
+
+    body = fix_words.shown(
+        "",
+        "@@ -1 +1 @@\n-\udcff\u202e\n+b\n",
+        "a.txt",
+        because="",
+        fallen="",
+        may_commit=True,
+        redactor=Redactor(Patch(files=())),
+    )
+    assert "-\ufffd<U+202E>\n+b" in body
+    assert body.encode()
+
+
 def test_where_github_takes_no_comment_the_change_is_shown(make_world: MakeWorld) -> None:
     edit = rows(HEAD, (1, 1, "import json\nimport os"))
     world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=says(edit))

@@ -150,6 +150,19 @@ def test_a_finding_whose_code_changed_is_named(pull: Callable[..., World]) -> No
     assert f"- Gone meanwhile ([thread]({gone.url})): the code that it was about has changed since." in world.last
 
 
+def test_equal_lines_belong_each_to_its_own_finding(make_world: MakeWorld) -> None:
+    base = "def f(a):\n    pass\n\n\ndef g(a):\n    pass\n"
+    head = base.replace("    pass\n", "    return a == None\n")
+    world = make_world(base={"a.py": base}, head={"a.py": head}, script=model())
+    twin, digest = "    return a == None", line_digest("    return a == None")
+    world.finding("First", path="a.py", line=2, lines=[digest])
+    world.finding("Second", path="a.py", line=6, lines=[digest], suggestion="    return a is None")
+
+    world.says("/spark fix all")
+
+    assert world.branch.made[0].files == {"a.py": f"def f(a):\n{twin}\n\n\ndef g(a):\n    return a is None\n".encode()}
+
+
 # -- patches that touch each other ------------------------------------------------------------------------------------
 
 

@@ -21,23 +21,22 @@ from bot.review.docket import Docket, TrialOver
 from bot.review.events import Finished, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
 from bot.review.followups import FollowedUp, FollowUps, KnownPlaced
+from bot.review.looks import Looking, Looks
 from bot.review.memory import Recall, Remembered
 from bot.review.model import Change, Review, Timing
 from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
-from bot.review.ports import Analyzer, AnalyzerReport, Model, Opened, Source
-from bot.review.prompt import passes, review_prompt
+from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
+from bot.review.prompt import passes
 from bot.review.rounds import Round, begin_round, rules_of
-from bot.review.scope import Chunk, PassName, Plan
 from bot.review.settle import Past
-from bot.review.streams import Gauge, Heard, Retried, StreamDone, run_stream
+from bot.review.streams import Heard, Retried, StreamDone
 from bot.review.tally import Tally
 from bot.review.trial import Court
 
 ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
 """Seconds between two progress events."""
-CHARS_PER_TOKEN = 4
 
 
 _Message = Heard | Retried | StreamDone | TrialOver | AnalyzerReport | KnownPlaced | FollowedUp
@@ -91,8 +90,6 @@ class _Run:
             beside=self._crew.beside,
             tell=self._crew.tell,
         )
-        self._gauges: list[Gauge] = []
-        self._open_streams = 0
         self._open_analyzers = 0
 
     def review(self) -> Review:
@@ -122,15 +119,16 @@ class _Run:
             )
             diff_at = self._since()
             self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
-            looks = passes(self._effort)
-            book = CoverageBook(plan, looks, earlier=0 if current is None else len(current.earlier))
+            names = passes(self._effort)
+            book = CoverageBook(plan, names, earlier=0 if current is None else len(current.earlier))
+            looks = Looks(book, self._tally)
             # The streams first: everything else has the time they take.
-            self._start_streams(plan, looks, book, guidelines)
+            looks.start(plan, names, self._looking(guidelines), run=crew.stream)
             if recall is not None and current is not None:
                 self._follow_ups.begin(recall.findings, current.fresh)
             # What is not reviewed (generated, vendored, ignored) is not analyzed either; what was reviewed before is.
             self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
-            self._listen(book)
+            self._listen(looks)
             past = Past(
                 recall=recall or Recall(),
                 placed=self._follow_ups.placed,
@@ -175,41 +173,18 @@ class _Run:
             self._open_analyzers += 1
             self._crew.beside(partial(self._analyze, analyzer, reviewed))
 
-    def _start_streams(
-        self, plan: Plan, looks: Sequence[PassName], book: CoverageBook, guidelines: Mapping[str, str]
-    ) -> None:
-        model = self._model
-        for look in looks:
-            for chunk in plan.chunks:
-                if model is None:
-                    book.hole(chunk.id, look, "no model")
-                    continue
-                gauge = Gauge()
-                self._gauges.append(gauge)
-                self._open_streams += 1
-
-                def work(
-                    model: Model = model, chunk: Chunk = chunk, look: PassName = look, gauge: Gauge = gauge
-                ) -> None:
-                    prompt = review_prompt(
-                        self._opened.change,
-                        chunk,
-                        pass_name=look,
-                        effort=self._effort,
-                        config=self._config,
-                        guidelines=guidelines,
-                    )
-                    run_stream(
-                        model,
-                        prompt,
-                        chunk=chunk,
-                        pass_name=look,
-                        stop=self._services.stop,
-                        gauge=gauge,
-                        tell=self._crew.tell,
-                    )
-
-                self._crew.stream(work)
+    def _looking(self, guidelines: Mapping[str, str]) -> Looking | None:
+        if self._model is None:
+            return None
+        return Looking(
+            change=self._opened.change,
+            model=self._model,
+            effort=self._effort,
+            config=self._config,
+            guidelines=guidelines,
+            stop=self._services.stop,
+            tell=self._crew.tell,
+        )
 
     def _guidelines(self) -> dict[str, str]:
         """The texts of the configuration's guideline files, from the base; one that is missing is told."""
@@ -236,28 +211,25 @@ class _Run:
 
     # -- handling what comes -----------------------------------------------------------------------------------
 
-    def _listen(self, book: CoverageBook) -> None:
-        total = self._open_streams
+    def _listen(self, looks: Looks) -> None:
         told_at = -1.0
-        while self._open_streams or self._docket.open or self._open_analyzers or self._follow_ups.open:
+        while looks.open or self._docket.open or self._open_analyzers or self._follow_ups.open:
             message = self._crew.next(within=TICK)
             if message is not None:
-                self._handle(message, book)
-            if total and self._since() - told_at >= TICK:
+                self._handle(message, looks)
+            if looks.total and self._since() - told_at >= TICK:
                 told_at = self._since()
-                tokens = sum(gauge.chars for gauge in self._gauges) // CHARS_PER_TOKEN
-                done = total - self._open_streams
-                self._emit(Progress(at=told_at, chunks_done=done, chunks=total, output_tokens=tokens))
+                done = looks.total - looks.open
+                self._emit(Progress(at=told_at, chunks_done=done, chunks=looks.total, output_tokens=looks.tokens))
 
-    def _handle(self, message: _Message, book: CoverageBook) -> None:
+    def _handle(self, message: _Message, looks: Looks) -> None:
         match message:
             case Heard(raw=raw):
-                self._docket.hear(raw, book.chunk(raw.chunk))
+                self._docket.hear(raw, looks.chunk(raw.chunk))
             case Retried(report=report):
-                self._emit(Note(at=self._since(), text=f"A stream is tried again: {report.end.value}."))
+                self._note(f"A stream is tried again: {report.end.value}.")
             case StreamDone():
-                self._open_streams -= 1
-                self._close_stream(message, book)
+                self._note(looks.close(message))
             case TrialOver():
                 self._docket.close(message)
             case AnalyzerReport():
@@ -269,19 +241,6 @@ class _Run:
                 for report in message.reports:
                     self._tally.count(report)
                 self._follow_ups.take(message)
-
-    def _close_stream(self, done: StreamDone, book: CoverageBook) -> None:
-        for report in done.reports:
-            self._tally.count(report)
-        self._tally.garbled += done.garbled
-        self._tally.ends.append(done.reports[-1].end)
-        if done.hole:
-            book.hole(done.chunk.id, done.pass_name, done.hole)
-            self._emit(
-                Note(at=self._since(), text=f"Not reviewed in full: {', '.join(done.chunk.paths)}: {done.hole}.")
-            )
-        else:
-            book.seen(done.chunk.id, done.pass_name)
 
     # -- ending --------------------------------------------------------------------------------------------------
 
@@ -325,6 +284,10 @@ class _Run:
 
     def _since(self) -> float:
         return self._services.clock.now() - self._started
+
+    def _note(self, text: str) -> None:
+        if text:
+            self._emit(Note(at=self._since(), text=text))
 
     def _emit(self, event: ReviewEvent) -> None:
         self._services.listener.on(event)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.review.drafts import dump_draft, load_draft
-from bot.review.ports import DraftComment, ReviewDraft
+from bot.review.ports import Amend, DraftComment, ReviewDraft, Then, ThreadStep
 
 # What was not UTF-8 is kept as single surrogates; JSON must bring those back, too.
 texts = st.text(st.characters(codec=None), max_size=20)
@@ -32,6 +32,10 @@ drafts = st.builds(
         st.builds(DraftComment, anchor=anchors, body=texts, entry=texts, fingerprint=texts), max_size=3
     ).map(tuple),
     run=texts,
+    amend=st.none() | st.builds(Amend, id=numbers, url=texts, in_conversation=st.booleans()),
+    steps=st.lists(
+        st.builds(ThreadStep, thread=texts, root=numbers, body=texts, then=st.sampled_from(Then)), max_size=2
+    ).map(tuple),
 )
 
 
@@ -44,7 +48,9 @@ def test_a_kept_draft_is_the_same_when_it_is_read_again(draft: ReviewDraft) -> N
 def sample() -> dict[str, Any]:
     anchor = Anchor(path="a.py", side=Side.RIGHT, start_line=1, line=1, hunk=HunkKey(0, 0), text=("x",))
     comment = DraftComment(anchor=anchor, body="b", entry="e", fingerprint="f")
-    return dump_draft(ReviewDraft(commit="a" * 40, body="s", comments=(comment,), run="r"))
+    step = ThreadStep(thread="T1", root=7, body="Fixed.", then=Then.RESOLVE)
+    amend = Amend(id=3, url="u")
+    return dump_draft(ReviewDraft(commit="a" * 40, body="s", comments=(comment,), run="r", amend=amend, steps=(step,)))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +64,10 @@ def sample() -> dict[str, Any]:
         lambda data: data["comments"][0]["anchor"].update(side="MIDDLE"),
         lambda data: data["comments"][0]["anchor"].update(line=True),
         lambda data: data["comments"][0]["anchor"].update(hunk=[1]),
+        lambda data: data.pop("steps"),
+        lambda data: data["steps"][0].update(then="delete"),
+        lambda data: data.update(amend=7),
+        lambda data: data["amend"].update(in_conversation=1),
     ],
 )
 def test_what_is_not_a_whole_draft_is_refused(spoil: Callable[[dict[str, Any]], object]) -> None:

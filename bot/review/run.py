@@ -227,9 +227,9 @@ class _Run:
             case Heard(raw=raw):
                 self._docket.hear(raw, looks.chunk(raw.chunk))
             case Retried(report=report):
-                self._note(f"A stream is tried again: {report.end.value}.")
+                self._tell(f"A stream is tried again: {report.end.value}.")
             case StreamDone():
-                self._note(looks.close(message))
+                self._tell(looks.close(message))
             case TrialOver():
                 self._docket.close(message)
             case AnalyzerReport():
@@ -285,7 +285,7 @@ class _Run:
     def _since(self) -> float:
         return self._services.clock.now() - self._started
 
-    def _note(self, text: str) -> None:
+    def _tell(self, text: str) -> None:
         if text:
             self._emit(Note(at=self._since(), text=text))
 

@@ -8,7 +8,8 @@ import pytest
 
 from bot.diff.edit import splice
 from bot.diff.model import Anchor, HunkKey, Side
-from bot.review.model import Finding, FindingStatus, Fingerprint, Review, Severity, Timing, Usage
+from bot.review.model import Category, Earlier, Finding, FindingStatus, Fingerprint, Review, Severity, Timing, Usage
+from bot.review.render import words
 from bot.review.render.comments import (
     comment_body,
     entry,
@@ -17,9 +18,9 @@ from bot.review.render.comments import (
     summary_body,
     with_refused,
 )
-from bot.review.render.markers import ReviewMarker, finding_marker
+from bot.review.render.markers import ReviewMarker, RoundMarker, finding_marker, read_round_marker, round_marker
 from bot.review.render.safe import Redactor
-from bot.review.scope import Coverage, Hole, PassName, Skip, SkipReason
+from bot.review.scope import Coverage, Hole, PassName, Since, Skip, SkipReason
 
 LIMIT = 65_536
 Make = Callable[..., Finding]
@@ -337,3 +338,80 @@ def test_severities_are_counted_from_the_worst(a_review: MakeReview, a_finding: 
     findings = tuple(a_finding(severity=severity) for severity in (Severity.LOW, Severity.CRITICAL, Severity.LOW))
     body = summary_body(a_review(findings=findings, misplaced=()), redactor=redactor, run="r")
     assert body.startswith("**3 findings: 1 critical, 2 low**")
+
+
+def test_what_is_left_of_earlier_rounds_is_told_with_links_and_cannot_make_any_of_its_own(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    thread = "https://github.com/o/r/pull/7#discussion_r"
+    earlier = Earlier(
+        path="src/a.py",
+        severity=Severity.HIGH,
+        category=Category.BUG,
+        title="Breaks](https://evil.example) <b>now</b>",
+        url=f"{thread}1",
+        is_certain=True,
+    )
+    review = empty_review(
+        findings=(
+            a_finding(status=FindingStatus.DISMISSED, thread=f"{thread}2"),
+            a_finding(status=FindingStatus.DISMISSED, thread="javascript:alert(1)"),
+            a_finding(status=FindingStatus.HELD_BACK, severity=Severity.LOW),
+        ),
+        earlier=(earlier, replace(earlier, is_certain=False, url=f"{thread}3")),
+    )
+    body = summary_body(review, redactor=redactor, run="r")
+    assert "**Findings of earlier rounds without a line in this diff (2)**" in body
+    assert f"]({thread}1): its code changed, and it is still there" in body
+    assert f"]({thread}3): its code changed; it could not be judged" in body
+    assert f"Dismissed in [thread 1]({thread}2), thread 2." in body
+    assert "1 held back: low, and on code that was reviewed before (1 low)" in body
+    assert "](https://evil" not in body
+    assert "<b>" not in body
+
+
+@pytest.mark.parametrize(
+    ("since", "counts", "sentence"),
+    [
+        (Since(round=1, head="", why_all="first review"), (4, 4, 0), "4 of 4 hunks reviewed."),
+        (
+            Since(round=2, head="", why_all="too many lines to remember"),
+            (4, 3, 0),
+            "3 of 4 hunks reviewed (round 2, everything again: too many lines to remember).",
+        ),
+        (
+            Since(round=3, head="ab" * 20),
+            (14, 14, 12),
+            "Reviewed what changed since abababa (round 3): 2 of 14 hunks; the other 12 were reviewed before.",
+        ),
+        (
+            Since(round=3, head="ab" * 20),
+            (14, 13, 12),
+            "Reviewed 1 of the 2 hunks that changed since abababa (round 3); the other 12 were reviewed before.",
+        ),
+        (
+            Since(round=4, head="ab" * 20),
+            (1, 1, 1),
+            "Nothing is new since abababa (round 4): the one hunk was reviewed before.",
+        ),
+    ],
+)
+def test_which_part_of_the_change_was_looked_at_is_told(
+    empty_review: MakeReview, since: Since, counts: tuple[int, int, int], sentence: str
+) -> None:
+    hunks, reviewed, earlier = counts
+    coverage = Coverage(hunks=hunks, reviewed=reviewed, holes=(), skipped=(), earlier=earlier)
+    assert words.coverage(empty_review(since=since, coverage=coverage)) == sentence
+
+
+def test_the_marks_of_a_round_are_the_last_lines_whatever_does_not_fit(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    over = tuple(a_finding(body="word " * 1_000, status=FindingStatus.OVER_LIMIT) for _ in range(100))
+    marker = round_marker(RoundMarker(round=2, rules="abcd1234", seen=frozenset(range(7_000))))
+    body = summary_body(empty_review(findings=over), redactor=redactor, run="r", marks=[marker])
+    assert len(body) <= 60_000
+    found = read_round_marker(body)
+    assert found is not None
+    assert found.seen == frozenset(range(7_000))
+    assert read_review_marker(body) is not None

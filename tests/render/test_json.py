@@ -8,11 +8,19 @@ import jsonschema_rs
 import pytest
 
 from bot.diff.model import Patch
-from bot.review.model import Change, Review, Usage
+from bot.review.model import Category, Change, Earlier, Review, Severity, Usage
 from bot.review.render.json import review_json
-from bot.review.scope import Coverage, Skip, SkipReason
+from bot.review.scope import Coverage, Since, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
+EARLIER = Earlier(
+    path="src/a.py",
+    severity=Severity.HIGH,
+    category=Category.BUG,
+    title="It breaks",
+    url="https://github.com/o/r/pull/7#discussion_r1",
+    is_certain=False,
+)
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "review.schema.json").read_text("utf-8"))
 
 
@@ -31,6 +39,7 @@ def test_a_review_follows_the_schema(a_review: MakeReview, schema: jsonschema_rs
         {},
         {"model": None, "usage": Usage(), "notices": ("No model: no key",)},
         {"usage": Usage(usd=None, calls=1)},
+        {"since": Since(round=3, head="2" * 40), "earlier": (EARLIER,)},
         {"change": Change(patch=Patch(files=()), base="diff file", head="")},
         {
             "coverage": Coverage(

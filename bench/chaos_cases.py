@@ -140,13 +140,13 @@ def _endpoint() -> Iterator[Case]:
 
 
 WRITE = f"POST {PULL}/reviews"
-READS: Sequence[tuple[str, str, str]] = (
-    ("the pull", f"GET {PULL}", "403 404 502? 502 cut? cut half? 429? limit? stall"),
-    ("its files", f"GET {PULL}/files", "502? 502 cut? half? stall"),
-    ("the texts (GraphQL)", "POST /graphql", "403+ 502?+ 502+ cut+ half?+ 429?+ limit?+ stall"),
-    ("what is on it already", f"GET {PULL}/comments", "403 502? 502 cut? half? limit? stall"),
+READS: Sequence[tuple[str, str, str, str]] = (
+    ("the pull", f"GET {PULL}", "", "403 404 502? 502 cut? cut half? 429? limit? stall"),
+    ("its files", f"GET {PULL}/files", "", "502? 502 cut? half? stall"),
+    ("the texts (GraphQL)", "POST /graphql", "isBinary", "403+ 502?+ 502+ cut+ half?+ 429?+ limit?+ stall"),
+    ("what is on it already", "POST /graphql", "reviewThreads", "403 502? 502 cut? half? limit? stall"),
 )
-"""What is read, and its faults: with `?` once, else always; with `+` there is another way to read it."""
+"""What is read, the word by which a query is known, and its faults: with `?` once, else always; with `+` there is another way to read it."""
 _READ_FAULTS: Mapping[str, tuple[str, GitHubFault]] = {
     "403": ("403", GitHubFault(match="", status=403)),
     "404": ("404", GitHubFault(match="", status=404)),
@@ -163,7 +163,7 @@ _READ_FAULTS: Mapping[str, tuple[str, GitHubFault]] = {
 
 
 def _reads() -> Iterator[Case]:
-    for what, match, names in READS:
+    for what, match, word, names in READS:
         for name in names.split():
             words, fault = _READ_FAULTS[name.rstrip("?+")]
             once = "?" in name
@@ -171,7 +171,7 @@ def _reads() -> Iterator[Case]:
                 side=READING,
                 fault=f"{what}: {words}",
                 often="once" if once else "always",
-                faults=(replace(fault, match=match, times=1 if once else None),),
+                faults=(replace(fault, match=match, contains=word, times=1 if once else None),),
                 heals=once or "+" in name,
                 deadline=1.5 if name == "stall" else 8.0,
             )

@@ -32,7 +32,7 @@ from bot.review.model import (
 )
 from bot.review.options import Options
 from bot.review.ports import Amend, DraftComment, Opened, Publisher, ReviewDraft, StreamEnd, ThreadStep
-from bot.review.render.comments import comment_body, entry, summary_body
+from bot.review.render.comments import comment_body, entry, summary_body, with_refused
 from bot.review.render.markers import RoundMarker, finding_marker, round_marker
 from bot.review.render.safe import Redactor
 from bot.review.rounds import CONVERGES_AT, Round, is_old, seen_after
@@ -40,6 +40,7 @@ from bot.review.scope import Coverage
 from bot.review.settle import Past, of_thread, settle
 from bot.review.tally import Tally
 
+_NO_THREAD = "GitHub refused it in an earlier round"
 _OUTAGES = frozenset(
     {
         StreamEnd.CUT,
@@ -242,13 +243,15 @@ def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
         for finding in review.findings
         if finding.status is FindingStatus.POSTED
     )
+    homeless = [one for one in review.findings if one.fingerprint in aftermath.homeless]
     marks = [] if aftermath.marker is None else [round_marker(aftermath.marker)]
-    marks += [finding_marker(one.fingerprint) for one in review.findings if one.fingerprint in aftermath.homeless]
+    marks += [finding_marker(one.fingerprint) for one in homeless]
+    body = summary_body(review, redactor=redactor, run=run, marks=marks)
     last = aftermath.last
     amend = None if comments or last is None else Amend(id=last.id, url=last.url, in_conversation=last.in_conversation)
     return ReviewDraft(
         commit=review.change.pull.head_sha,
-        body=summary_body(review, redactor=redactor, run=run, marks=marks),
+        body=with_refused(body, [(entry(one, redactor), _NO_THREAD) for one in homeless]),
         comments=comments,
         run=run,
         amend=amend,

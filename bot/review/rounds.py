@@ -24,6 +24,9 @@ from bot.review.seen import digests, fresh_lines
 CONVERGES_AT: Final = 3
 """From this round on, new low findings on code that was reviewed before are held back."""
 
+SURE: Final = 30
+"""So many comments come with the summary, which carries the memory; a longer review has further posts, and each may fail."""
+
 FIRST: Final = "first review"
 NO_MEMORY: Final = "the last review carries no memory"
 OTHER_RULES: Final = "the rules of the review changed"
@@ -144,8 +147,9 @@ def seen_after(
 ) -> frozenset[int]:
     """Digests of what the next round need not look at: what every pass saw whole, and what is carried.
 
-    Left out is what would be forgotten with it: hunks with a finding that has no thread (over the limit of comments, or one of
-    the fingerprints `homeless`), files with a finding that has no place, files that were shown in part.
+    Left out is what would be forgotten with it: hunks with a finding that has no thread (over the limit of comments, one of the
+    fingerprints `homeless`, or in a post that may not come to pass), files with a finding that has no place, files that were
+    shown in part.
     """
     paths = {lost.path for lost in misplaced} | {skip.path for skip in skipped if skip.is_gap}
     hunks = {
@@ -153,5 +157,7 @@ def seen_after(
         for finding in findings
         if finding.status is FindingStatus.OVER_LIMIT or finding.fingerprint in homeless
     }
+    posted = [finding for finding in findings if finding.status is FindingStatus.POSTED]
+    hunks |= {finding.anchor.hunk for finding in posted[SURE:]}
     settled = {key for key in whole if key not in hunks and patch.file(key.file).path not in paths}
     return current.carried | digests(patch, hunks=settled)

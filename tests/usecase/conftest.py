@@ -16,7 +16,7 @@ from bot.diff.anchors import tag
 from bot.diff.model import Patch, Side
 from bot.diff.parse import read_patch
 from bot.review.events import Found, Lost, ReviewEvent
-from bot.review.memory import CommentId, Recall, Remembered, Said, Thread, ThreadId
+from bot.review.memory import CommentId, FindingNote, Recall, Remembered, Said, Thread, ThreadId
 from bot.review.model import Change, CommitSha, Effort, Pull, RepoName, Review, Totals, Usage
 from bot.review.options import Options, Services
 from bot.review.ports import (
@@ -261,6 +261,9 @@ class Shelf:
         if self.error is not None:
             raise self.error
         return self.dismissed
+
+    def forget(self, note: FindingNote) -> None:
+        self.dismissed = [each for each in self.dismissed if each.fingerprint != note.fingerprint]
 
 
 class Tool:

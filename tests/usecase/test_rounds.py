@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import OutsideError
-from bot.review.memory import Remembered
+from bot.review.memory import Dismissal, Remembered
 from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import CallKind, StreamEnd, Then
 from bot.review.render import words
-from bot.review.render.markers import read_round_marker
+from bot.review.render.markers import dismissal_marker, read_round_marker
 
 NONE = '{"none": true}\n{"end": true}\n'
 END = '{"end": true}\n'
@@ -328,6 +328,27 @@ def test_what_was_dismissed_in_another_pull_is_not_said_and_the_summary_names_wh
     assert "only we can call it" in review.findings[0].note
     assert remembered.url in world.publisher.notes[0].body
     assert world.publisher.threads == []
+
+
+def test_a_dismissal_that_was_taken_back_is_forgotten_by_the_repository_as_well(pull) -> None:
+    known = pull.publisher.recall().findings[0]
+    confirmed = Dismissal(by="ada", reason="on purpose", how="ignored", excuses=True)
+    at = pull.publisher.threads.index(known.thread)
+    note = replace(known.thread.comments[0], body=f"Dismissed.\n\n{dismissal_marker(confirmed)}")
+    # With the dismissal in it, but not resolved: somebody opened it again.
+    pull.publisher.threads[at] = replace(known.thread, comments=(*known.thread.comments, note))
+    kept = ("fingerprint", "path", "category", "source", "rule", "title", "lines", "severity")
+    about = {name: getattr(known.note, name) for name in kept}
+    other = Remembered(
+        **{**about, "fingerprint": "0" * 16, "lines": ("ffffff",)}, by="bob", reason="", url="https://example.test/2"
+    )
+    pull.memory = pull.shelf(Remembered(**about, by="ada", reason="on purpose", url=known.thread.url), other)
+    pull.push()
+    review = pull.review()
+    assert pull.memory.dismissed == [other]
+    assert (
+        next(one for one in review.findings if one.fingerprint == known.note.fingerprint).status is FindingStatus.KNOWN
+    )
 
 
 def test_a_memory_of_the_repository_that_cannot_be_read_is_told_and_loses_nothing_else(pull) -> None:

@@ -20,7 +20,7 @@ from bot.review.model import RepoName
 from bot.review.ports import Stop
 
 _COMMENT: Final = """fragment Comment on PullRequestReviewComment {
-  databaseId body url author { __typename login } reactionGroups { viewerHasReacted } pullRequestReview { state }
+  databaseId body url author { __typename login } reactionGroups { content viewerHasReacted } pullRequestReview { state }
 }"""
 _THREAD: Final = f"""fragment Thread on PullRequestReviewThread {{
   id path diffSide line startLine originalLine isResolved isOutdated resolvedBy {{ id login }}
@@ -161,9 +161,14 @@ def _said(node: Mapping[str, Any], ours: str | None, *, thumbs: tuple[str, ...])
         is_bot=is_bot,
         body=str(node.get("body") or ""),
         url=str(node.get("url") or ""),
-        heeded=any(isinstance(group, Mapping) and group.get("viewerHasReacted") is True for group in groups or ()),
+        heeded=any(isinstance(group, Mapping) and _heeds(group) for group in groups or ()),
         thumbs_down=thumbs,
     )
+
+
+def _heeds(group: Mapping[str, Any]) -> bool:
+    """Eyes only say that we have seen it, and a confused face that we had no answer."""
+    return group.get("viewerHasReacted") is True and group.get("content") in {"THUMBS_UP", "ROCKET"}
 
 
 def _thumbs(node: Mapping[str, Any], ours: str | None) -> tuple[str, ...]:

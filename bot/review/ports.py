@@ -13,7 +13,7 @@ from typing import Protocol
 
 from bot.diff.model import Anchor
 from bot.review.events import ReviewEvent
-from bot.review.memory import CommentId, Recall, Remembered, ThreadId
+from bot.review.memory import CommentId, FindingNote, Recall, Remembered, ThreadId
 from bot.review.model import (
     Category,
     Change,
@@ -375,4 +375,8 @@ class Remembrance(Protocol):
 
     def remembered(self) -> Sequence[Remembered]:
         """The newest first, at most some hundreds. May wait for a database."""
+        ...
+
+    def forget(self, note: FindingNote) -> None:
+        """It is not dismissed any more."""
         ...

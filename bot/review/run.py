@@ -28,6 +28,7 @@ from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
 from bot.review.prompt import passes
+from bot.review.recall import is_taken_back
 from bot.review.rounds import Round, begin_round, rules_of
 from bot.review.settle import Past
 from bot.review.streams import Heard, Retried, StreamDone
@@ -133,7 +134,7 @@ class _Run:
                 recall=recall or Recall(),
                 placed=self._follow_ups.placed,
                 answers=self._follow_ups.answers,
-                remembered=self._remembered(remembered),
+                remembered=self._remembered(remembered, recall or Recall()),
             )
             return self._finish(diff_at, book, past, current, unreadable)
 
@@ -155,14 +156,21 @@ class _Run:
         except SparkError as error:
             return None, error
 
-    def _remembered(self, asked: Future[Sequence[Remembered]] | None) -> Sequence[Remembered]:
-        if asked is None:
+    def _remembered(self, asked: Future[Sequence[Remembered]] | None, recall: Recall) -> Sequence[Remembered]:
+        """What the repository remembers, without what was taken back on this pull: that is forgotten for good."""
+        memory = self._services.memory
+        if asked is None or memory is None:
             return ()
+        taken_back = {known.note.fingerprint: known.note for known in recall.findings if is_taken_back(known)}
         try:
-            return asked.result()
+            remembered = asked.result()
+            for each in remembered:
+                if each.fingerprint in taken_back:
+                    memory.forget(taken_back[each.fingerprint])
         except SparkError as error:
             self._tally.tell([f"What was dismissed in this repository could not be read: {error.what}."])
             return ()
+        return [each for each in remembered if each.fingerprint not in taken_back]
 
     # -- starting work in threads ------------------------------------------------------------------------------
 

@@ -87,9 +87,11 @@ def test_everything_that_was_said_and_done_in_our_threads_is_read(quiet, bot, pu
     talk.resolve(repo, by_hand, by="wendy")
     talk.resolve(repo, by_triage, by="tim")
     talk.react(repo, liked.comments[0], "-1", by="wendy")
-    talk.reply(repo, argued, "But why?", by="ann")
+    asked = talk.reply(repo, argued, "But why?", by="ann")
+    # Seen is not answered.
+    talk.react(repo, asked, "eyes", by="spark-app[bot]")
     answered = talk.reply(repo, heard, "Noted.", by="ann")
-    talk.react(repo, answered, "eyes", by="spark-app[bot]")
+    talk.react(repo, answered, "+1", by="spark-app[bot]")
     talk.begin_thread(repo, pull.number, "A person's own", by="ann", path="new.py", line=9)
     recall = quiet.at(pull, client=bot).recall()
     assert [found.note.fingerprint for found in recall.findings] == [f"f{n}" for n in range(1, 7)]

@@ -13,7 +13,7 @@ from bot.review.memory import Dismissal, Remembered
 from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import CallKind, StreamEnd, Then
 from bot.review.render import words
-from bot.review.render.markers import dismissal_marker, read_round_marker
+from bot.review.render.markers import dismissal_marker, read_finding_markers, read_round_marker
 
 NONE = '{"none": true}\n{"end": true}\n'
 END = '{"end": true}\n'
@@ -255,7 +255,29 @@ def test_what_github_refused_a_comment_for_is_not_forgotten(pull) -> None:
         review = pull.review()
         assert review.verdict is Verdict.FAIL
         assert [one.status for one in review.findings] == [FindingStatus.KNOWN, FindingStatus.KNOWN]
+        body = pull.publisher.notes[0].body
+        assert "GitHub did not take 1 line comment" in body
+        assert "Evaluates what a user typed" in body
+        assert read_finding_markers(body) == [review.findings[0].fingerprint]
     assert len(pull.publisher.threads) == 1
+
+
+def test_lines_with_comments_of_a_further_post_are_looked_at_again(pull) -> None:
+    # Forty findings are more than come with the summary, and GitHub may fail before the second post.
+    pull.config = "review:\n  max_comments: 60\n"
+    lines = [f"x{at} = {at} / 0" for at in range(40)]
+    said = {(f"m{at}.py", line): {"title": f"Divides by zero {at}", "severity": "low"} for at, line in enumerate(lines)}
+    pull.script = says_of(pull, TWO | said)
+    pull.push(**{f"m{at}": f"{line}\n" for at, line in enumerate(lines)})
+    pull.review()
+    pull.publisher.threads = pull.publisher.threads[:32]
+    pull.push()
+    review = pull.review()
+    assert len(asked_about(pull)) == 10
+    assert [one.status for one in review.findings].count(FindingStatus.POSTED) == 10
+    pull.push()
+    pull.review()
+    assert asked_about(pull) == []
 
 
 def test_from_the_third_round_new_low_findings_on_unchanged_code_are_held_back(pull) -> None:

@@ -34,17 +34,13 @@ SECONDS = 30.0
 
 
 class Voice:
-    """The endpoint's script, which can be another one for each repository (its name without the slash is in all paths)."""
+    """The endpoint's script: the reviewer by rules, until a test gives it another one."""
 
     def __init__(self) -> None:
-        self.by_word: dict[str, Script] = {}
-        self._usual = reviewer()
+        self.script: Script = reviewer()
 
     def __call__(self, request: EndpointRequest) -> Answer:
-        for word, script in list(self.by_word.items()):
-            if word in request.user:
-                return script(request)
-        return self._usual(request)
+        return self.script(request)
 
 
 @dataclass

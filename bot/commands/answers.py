@@ -135,7 +135,7 @@ def paused_already(by: str) -> str:
 
 def resumed(by: str) -> str:
     """`by` had paused them."""
-    return f"Resumed: the next push is reviewed again (paused by {who(by)}). `/spark review` reviews what is here now."
+    return f"Resumed: what came meanwhile is reviewed now, and each push after it (paused by {who(by)})."
 
 
 def not_paused() -> str:

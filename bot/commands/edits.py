@@ -96,7 +96,8 @@ def tagged(lines: Sequence[SourceLine], numbers: Iterable[int]) -> str:
 def apply(lines: Sequence[SourceLine], spans: Sequence[Span]) -> str:
     """The file with `spans`, which must not overlap. New lines end like the line they begin at.
 
-    Whether the file ends with a newline does not change while its last line is edited; a file that was empty gets one.
+    Whether the file ends with a newline does not change while its last line is edited, unless its new last line is empty; a
+    file that was empty gets one.
     """
     out = list(lines)
     for span in sorted(spans, key=lambda one: (one.start, one.end), reverse=True):

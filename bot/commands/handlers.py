@@ -62,13 +62,18 @@ def pause(call: Call) -> Outcome:
 
 
 def resume(call: Call) -> Outcome:
-    """Reviews go on with the next push."""
+    """Reviews go on: with what came meanwhile, and with each push."""
     if given := _given(call):
+        # A run that was killed behind its answer has not ordered it yet; what is under way is not ordered twice.
+        call.desk.reviews.catch_up()
         return Outcome(what="answered", why="answered before", url=given)
     by = call.recall.paused_by
     if not by:
         return _answered(call, answers.not_paused(), "not paused")
-    return _state(call, answers.resumed(by), paused_by="", why="resumed")
+    outcome = _state(call, answers.resumed(by), paused_by="", why="resumed")
+    # After the answer: the review reads from it that nothing is paused any more.
+    call.desk.reviews.catch_up()
+    return outcome
 
 
 def ignore(call: Call) -> Outcome:

@@ -160,6 +160,10 @@ class Reviews(Protocol):
         """A full review of the head as it is now, whatever was reviewed before."""
         ...
 
+    def catch_up(self) -> None:
+        """A review of what came since the last one, as a push brings it; none where `review.on` has no `synchronize`."""
+        ...
+
     def stop(self, why: str) -> None:
         """What runs or waits for this pull ends."""
         ...

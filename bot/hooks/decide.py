@@ -206,7 +206,7 @@ def _again(
     ours = [each for each in pulls if each.head_sha == head]
     if len(ours) != 1:
         # None is named for a fork's head, and several may share one: who looks it up finds them all.
-        return ReviewHead(place=place, head_sha=head, effort=effort)
+        return ReviewHead(place=place, head_sha=head, effort=effort, asked_by=sender.login)
     return ReviewPull(
         place=place,
         number=ours[0].number,
@@ -215,6 +215,7 @@ def _again(
         cause=Cause.ASKED,
         effort=effort,
         force=True,
+        asked_by=sender.login,
     )
 
 

@@ -40,6 +40,8 @@ class ReviewPull:
     """Asked for by a button; None leaves it to the configuration."""
     force: bool = False
     """Even though this head was reviewed already."""
+    asked_by: str = ""
+    """Login of whoever asked for it, for the words of the summary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class ReviewHead:
     place: Place
     head_sha: CommitSha
     effort: Effort | None = None
+    asked_by: str = ""
+    """As for `ReviewPull`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

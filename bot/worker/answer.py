@@ -184,20 +184,24 @@ class OrderedReviews:
 
     def start(self, effort: Effort | None) -> None:
         """See `Reviews.start`. The head and the base are read anew. Raises NotPermittedError, OutsideError."""
+        self._control.submit(replace(self._order(Cause.ASKED), effort=effort, force=True, asked_by=self._work.sender))
+
+    def catch_up(self) -> None:
+        """See `Reviews.catch_up`. A head that was reviewed already is not reviewed again."""
+        self._control.submit(self._order(Cause.SYNCHRONIZE))
+
+    def _order(self, cause: Cause) -> ReviewPull:
         pull = self._shared.pull(self._place, self._stop)
-        order = ReviewPull(
+        return ReviewPull(
             place=self._work.place,
             number=pull.number,
             head_sha=pull.head_sha,
             base_ref=pull.base_ref,
-            cause=Cause.ASKED,
+            cause=cause,
             title=Redactor(Patch(files=())).redact(pull.title),
             author=pull.author,
             draft=pull.draft,
-            effort=effort,
-            force=True,
         )
-        self._control.submit(order)
 
     def stop(self, why: str) -> None:
         """See `Reviews.stop`."""

@@ -182,8 +182,7 @@ class PullReview:
         )
         page = LivePage(Picture(redactor_of=self._redactor_of), self._control.tell, fields=self._fields)
         try:
-            full = "it was asked for" if self._work.cause is Cause.ASKED else ""
-            request = ReviewRequest(effort=self._work.effort, full=full)
+            request = ReviewRequest(effort=self._work.effort, full=self._why_full())
             review = self._shared.job(request, _Ears(self._check, page), errand=errand).run()
             if self._control.cause is not None and review.review_url is None:
                 return None
@@ -192,6 +191,12 @@ class PullReview:
         finally:
             page.close()
         return self._ending(review)
+
+    def _why_full(self) -> str:
+        """Why everything is looked at and not just what is new; empty where nobody asked for that."""
+        if self._work.cause is not Cause.ASKED:
+            return ""
+        return f"{self._work.asked_by} asked for it" if self._work.asked_by else "it was asked for"
 
     def _ending(self, review: Review) -> Ending:
         result = kept.result_of(

@@ -139,6 +139,7 @@ class JobRunner:
                 draft=pull.draft,
                 effort=work.effort,
                 force=True,
+                asked_by=work.asked_by,
             )
             control.submit(order)
         named = ", ".join(f"#{record.pull.number}" for record in found)

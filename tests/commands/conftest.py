@@ -341,6 +341,10 @@ class FakeMemory:
 class FakeReviews:
     started: list[Effort | None] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    caught_up: int = 0
+
+    def catch_up(self) -> None:
+        self.caught_up += 1
 
     def start(self, effort: Effort | None) -> None:
         self.started.append(effort)

@@ -83,8 +83,9 @@ def test_pause_and_resume_stand_on_the_pull_wherever_they_are_said(world: Any, i
 
     assert world.says("/spark resume", by="grace", thread=thread).why == "resumed"
     assert world.talk.recall().paused_by == ""
+    assert world.reviews.caught_up == 1
     assert world.says("/spark resume", thread=thread).why == "not paused"
-    assert world.reviews.started == []
+    assert (world.reviews.started, world.reviews.caught_up) == ([], 1)
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume"])

@@ -227,7 +227,9 @@ def test_only_allowed_repositories_are_served(globs: tuple[str, ...], *, allowed
 
 
 def test_a_check_that_is_run_again_reviews_its_pull_even_if_it_was_reviewed() -> None:
-    wanted = ReviewPull(place=PLACE, number=3, head_sha=HEAD, base_ref="main", cause=Cause.ASKED, force=True)
+    wanted = ReviewPull(
+        place=PLACE, number=3, head_sha=HEAD, base_ref="main", cause=Cause.ASKED, force=True, asked_by="alice"
+    )
     assert order(check()) == wanted
     assert order(suite(pulls=check().pulls)) == wanted
 
@@ -236,7 +238,9 @@ def test_the_deep_button_asks_for_a_deep_review() -> None:
     found = order(check(identifier="deep"))
     assert isinstance(found, ReviewPull)
     assert found.effort is Effort.DEEP
-    assert order(check(identifier="deep", pulls=())) == ReviewHead(place=PLACE, head_sha=HEAD, effort=Effort.DEEP)
+    assert order(check(identifier="deep", pulls=())) == ReviewHead(
+        place=PLACE, head_sha=HEAD, effort=Effort.DEEP, asked_by="alice"
+    )
     assert why_not(check(identifier="fix")) == "This check has no such button"
 
 
@@ -244,7 +248,7 @@ def test_no_pull_or_several_are_looked_up_by_their_head() -> None:
     one = CheckedPull(number=3, head_sha=HEAD, base_ref="main")
     two = CheckedPull(number=4, head_sha=HEAD, base_ref="next")
     moved = CheckedPull(number=5, head_sha=OTHER_HEAD, base_ref="main")
-    by_head = ReviewHead(place=PLACE, head_sha=HEAD)
+    by_head = ReviewHead(place=PLACE, head_sha=HEAD, asked_by="alice")
     for pulls in ((), (one, two), (moved,)):
         assert order(check(pulls=pulls)) == by_head
         assert order(suite(pulls=pulls)) == by_head

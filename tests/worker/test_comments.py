@@ -196,7 +196,9 @@ def test_a_paused_pull_is_not_reviewed_until_it_is_resumed_or_asked_for(room: An
     assert room.reviews() == []
     asked, _ = room.review(room.pull, cause=Cause.ASKED)
     assert asked.state is JobState.DONE
-    answer(room, say(room, "/spark resume"))
+    _, line = answer(room, say(room, "/spark resume"))
+    (order,) = line.submitted
+    assert (order.cause, order.head_sha, order.force) == (Cause.SYNCHRONIZE, room.pull.head_sha, False)
     room.repo.commit("topic", {"four.py": b"def k(d=[]):\n    return d\n"}, "More", "mona")
     done, _ = room.review(room.pull, cause=Cause.SYNCHRONIZE)
     assert done.state is JobState.DONE

@@ -64,7 +64,7 @@ def test_what_was_posted_before_the_kill_is_found_and_posted_no_second_time(room
     pull = room.open()
     first = room.line(room.order(pull))
     room.run(first)
-    comments = len(room.repo.comments)
+    comments, annotations = len(room.repo.comments), len(room.check().annotations)
     before = calls(room)
 
     ended = room.run(room.line(room.order(pull), attempt=2, kept=first.kept))
@@ -72,7 +72,8 @@ def test_what_was_posted_before_the_kill_is_found_and_posted_no_second_time(room
     assert calls(room) == before
     assert len(room.reviews()) == 1
     assert len(room.repo.comments) == comments
-    assert len(room.check().annotations) == ended.findings
+    # A slow review may have told a finding before a tool's became one with it, so they are counted and not compared.
+    assert len(room.check().annotations) == annotations >= ended.findings
 
 
 def test_a_run_killed_before_it_kept_anything_is_made_again_with_the_same_check_and_no_annotation_twice(room) -> None:

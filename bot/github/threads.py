@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bot.commands.grammar import parse
+from bot.commands.model import Command, Verb
 from bot.diff.model import Side
 from bot.errors import NotPermittedError, OutsideError
 from bot.github import limits
@@ -42,6 +44,8 @@ _MORE: Final = f"""query ($id: ID!, $after: String) {{ node(id: $id) {{ ... on P
   comments(first: {limits.PER_PAGE}, after: $after) {{ pageInfo {{ hasNextPage endCursor }} nodes {{ ...Comment }} }}
 }} }} }}
 {_COMMENT}"""
+_HEEDED: Final = frozenset({"THUMBS_UP", "ROCKET"})
+"""Reactions of ours that answer somebody. Eyes only say that we have seen it, and a confused face that we had no answer."""
 _BOT_IDS: Final = ("BOT_", "MDM6Qm90")
 """How the ids of Apps' accounts begin, in GraphQL's new form and its old one. [seen] What has the type User may be one."""
 
@@ -153,22 +157,33 @@ def _thread(node: Mapping[str, Any], comments: Sequence[Mapping[str, Any]], ours
 
 def _said(node: Mapping[str, Any], ours: str | None, *, thumbs: tuple[str, ...]) -> Said:
     login, is_bot = _account(node.get("author"))
-    groups = node.get("reactionGroups")
+    reactions = _our_reactions(node)
+    body = str(node.get("body") or "")
     return Said(
         id=CommentId(number if isinstance(number := node.get("databaseId"), int) else 0),
         login=login,
         is_ours=is_by(login, ours, is_bot=is_bot),
         is_bot=is_bot,
-        body=str(node.get("body") or ""),
+        body=body,
         url=str(node.get("url") or ""),
-        heeded=any(isinstance(group, Mapping) and _heeds(group) for group in groups or ()),
+        heeded=bool(reactions & _HEEDED) or ("EYES" in reactions and _is_fix(body)),
         thumbs_down=thumbs,
     )
 
 
-def _heeds(group: Mapping[str, Any]) -> bool:
-    """Eyes only say that we have seen it, and a confused face that we had no answer."""
-    return group.get("viewerHasReacted") is True and group.get("content") in {"THUMBS_UP", "ROCKET"}
+def _our_reactions(node: Mapping[str, Any]) -> frozenset[str]:
+    groups = [group for group in node.get("reactionGroups") or () if isinstance(group, Mapping)]
+    return frozenset(str(group.get("content")) for group in groups if group.get("viewerHasReacted") is True)
+
+
+def _is_fix(body: str) -> bool:
+    """Whether it asks for a fix. The commit of one is reviewed while its answer is still written, and nobody is waiting for words
+    then.
+    """
+    if "/spark" not in body.lower():
+        return False
+    command = parse(body)
+    return isinstance(command, Command) and command.verb is Verb.FIX
 
 
 def _thumbs(node: Mapping[str, Any], ours: str | None) -> tuple[str, ...]:

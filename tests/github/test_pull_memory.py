@@ -83,7 +83,7 @@ def test_everything_that_was_said_and_done_in_our_threads_is_read(quiet, bot, pu
     done = quiet.at(pull, client=bot).publish(draft(pull, *[comment(f"f{n}", n) for n in range(1, 7)]))
     assert len(done.posted) == 6
     repo = quiet.repo
-    by_hand, by_triage, liked, argued, heard = (thread_of(quiet, pull, f"f{n}") for n in (1, 2, 3, 4, 5))
+    by_hand, by_triage, liked, argued, heard, mending = (thread_of(quiet, pull, f"f{n}") for n in range(1, 7))
     talk.resolve(repo, by_hand, by="wendy")
     talk.resolve(repo, by_triage, by="tim")
     talk.react(repo, liked.comments[0], "-1", by="wendy")
@@ -92,6 +92,9 @@ def test_everything_that_was_said_and_done_in_our_threads_is_read(quiet, bot, pu
     talk.react(repo, asked, "eyes", by="spark-app[bot]")
     answered = talk.reply(repo, heard, "Noted.", by="ann")
     talk.react(repo, answered, "+1", by="spark-app[bot]")
+    # But a commit may be reviewed before the command that made it has its answer.
+    wanted = talk.reply(repo, mending, "/spark fix --commit", by="wendy")
+    talk.react(repo, wanted, "eyes", by="spark-app[bot]")
     talk.begin_thread(repo, pull.number, "A person's own", by="ann", path="new.py", line=9)
     recall = quiet.at(pull, client=bot).recall()
     assert [found.note.fingerprint for found in recall.findings] == [f"f{n}" for n in range(1, 7)]

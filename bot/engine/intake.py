@@ -50,7 +50,7 @@ from bot.engine.model import (
     is_talk,
 )
 from bot.hooks.events import DeliveryId, InstallationId
-from bot.hooks.orders import AnswerComment, ReviewHead, ReviewPull, Work
+from bot.hooks.orders import AnswerComment, Cause, ReviewHead, ReviewPull, Work
 from bot.review.model import RepoName
 
 RETRY_AFTER: Final = 30
@@ -252,14 +252,16 @@ def _known_work(connection: Connection, work: Work) -> AlreadyKnown | None:
 
 
 def _does_as_much(stored: str, asked: ReviewPull) -> bool:
-    """Whether a review that is under way gives what somebody asks for: one that began by itself may leave out what was
-    reviewed in an earlier round.
+    """Whether a review that is under way gives what somebody asks for: that of a push leaves out what was reviewed in an
+    earlier round, that of a pull that was just opened has none to leave out.
     """
     try:
         other = load_work(stored)
     except StoredDataError:
         return False
-    return isinstance(other, ReviewPull) and other.force and other.effort == asked.effort
+    if not isinstance(other, ReviewPull) or other.effort != asked.effort:
+        return False
+    return other.force or other.cause is Cause.OPENED
 
 
 def _add(

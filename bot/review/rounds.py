@@ -17,9 +17,9 @@ from bot.diff.model import Anchor, FilePatch, HunkKey, Patch, Side
 from bot.review.config import RepoConfig
 from bot.review.memory import Recall
 from bot.review.model import Change, Effort, Finding, FindingStatus, Misplaced
-from bot.review.render.markers import read_finding_markers
+from bot.review.render.markers import MOST_SEEN, read_finding_markers
 from bot.review.scope import Since, Skip
-from bot.review.seen import digests, fresh_lines
+from bot.review.seen import digests, fresh_lines, in_short, still_seen
 
 CONVERGES_AT: Final = 3
 """From this round on, new low findings on code that was reviewed before are held back."""
@@ -81,7 +81,7 @@ def begin_round(
     why_all = _why_all(recall, rules=rules, full=full)
     carried: frozenset[int] = frozenset()
     if seen is not None and (rules is None or not why_all):
-        carried = seen & digests(patch)
+        carried = still_seen(patch, seen)
     number = 1 if last is None else last.round if last.head == change.head else last.round + 1
     known = "" if last is None else last.rules
     if why_all or last is None or fresh is None:
@@ -160,4 +160,5 @@ def seen_after(
     posted = [finding for finding in findings if finding.status is FindingStatus.POSTED]
     hunks |= {finding.anchor.hunk for finding in posted[SURE:]}
     settled = {key for key in whole if key not in hunks and patch.file(key.file).path not in paths}
-    return current.carried | digests(patch, hunks=settled)
+    seen = current.carried | digests(patch, hunks=settled)
+    return seen if len(seen) <= MOST_SEEN else in_short(patch, seen)

@@ -2,29 +2,44 @@
 
 Commits are never compared. The diff of a pull has the pull's own lines alone, so a rebase, a force-push, another base
 branch or a merge of main leaves nothing new where those lines are the same, and code that came with a merge is never in it.
-What is carried from round to round is one small number for each line, made of the line and of the changed line directly
-above it. Lines of context are in none of it: they are the base's.
+What is carried from round to round is a number for each changed line, made of the line and of the changed line directly
+above it; at the edges of a run of changed lines, of the three lines of context there and of the function that git names.
 
-What that costs: an added line makes the line below it new as well; and where the same pair of lines stands at several
-places of a file and becomes one more, all of those places count as new, for nobody can tell which one is.
+The author of the pull would gain from a line that is taken for seen: nobody would look at it. So:
+
+- What was reviewed is new at another place. The same `return True` is harmless in one function and a hole in the next.
+- What is left of a run is new at the edge where something was taken away: the guard was there when it was reviewed.
+- The numbers have 80 bits. Of 24 bits one that is in the set is found in a second, by trying comments at the end of the
+  bad line. They need no key, so a review on the terminal, by a server and by a workflow know each other's.
+
+What that costs: an added line makes the line below it new as well; main's changes within three lines of the pull's have
+that hunk reviewed once more; and where the same pair of lines stands at several places inside of equal runs and becomes
+one more, all of those places count as new, for nobody can tell which one is.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
+from typing import Final, NamedTuple
 
-from bot.diff.model import FilePatch, FileStatus, HunkKey, Line, LineKind, Patch, Side
+from bot.diff.model import FilePatch, FileStatus, Hunk, HunkKey, Line, LineKind, Patch, Side
+
+BYTES: Final = 10
+"""Of one number."""
+_CONTEXT: Final = 3
+"""Lines of context that count at an edge: as many as git and GitHub print."""
 
 
 class _Pair(NamedTuple):
-    """What identifies a changed line: its file, its text and the changed line directly above it (empty for none)."""
+    """What identifies a changed line: its file, its text, and what is directly above it; at the end of a run, also below it."""
 
     path: str
     line: str
     above: str
+    below: str
 
 
 class _Changed(NamedTuple):
@@ -37,15 +52,22 @@ class _Changed(NamedTuple):
 
 
 def digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozenset[int]:
-    """A 24-bit number for each added or removed line of these hunks; of all where `hunks` is None."""
+    """An 80-bit number for each added or removed line of these hunks; of all where `hunks` is None."""
     wanted = None if hunks is None else frozenset(hunks)
     return frozenset(
         _digest(changed.pair, changed.number) for changed in _changed(patch) if wanted is None or changed.hunk in wanted
     )
 
 
+def hunk_digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozenset[int]:
+    """One number for each of these hunks; of all where `hunks` is None. For changes with too many lines to carry."""
+    found = _of_hunks(patch)
+    return frozenset(found.values() if hunks is None else (found[key] for key in hunks if key in found))
+
+
 def fresh_lines(patch: Patch, seen: frozenset[int]) -> dict[HunkKey, frozenset[tuple[Side, int]]]:
-    """The changed lines that `seen` (`digests` of an earlier round) does not have. Hunks without any are not in it."""
+    """The changed lines that `seen` (of an earlier round) does not have. Hunks without any are not in it."""
+    whole = {key for key, number in _of_hunks(patch).items() if number in seen}
     twins: defaultdict[_Pair, list[_Changed]] = defaultdict(list)
     for changed in _changed(patch):
         twins[changed.pair].append(changed)
@@ -55,8 +77,27 @@ def fresh_lines(patch: Patch, seen: frozenset[int]) -> dict[HunkKey, frozenset[t
         # Where the last one is known, there are no more of them than there were, so each has its old number.
         new = group if not was_seen[-1] else [changed for changed, old in zip(group, was_seen, strict=True) if not old]
         for changed in new:
-            fresh[changed.hunk].add((changed.line.side, changed.line.number))
+            if changed.hunk not in whole:
+                fresh[changed.hunk].add((changed.line.side, changed.line.number))
     return {key: frozenset(lines) for key, lines in fresh.items()}
+
+
+def still_seen(patch: Patch, seen: frozenset[int]) -> frozenset[int]:
+    """What of `seen` is about this change."""
+    return seen & (digests(patch) | hunk_digests(patch))
+
+
+def in_short(patch: Patch, seen: frozenset[int]) -> frozenset[int]:
+    """`seen` by whole hunks: fewer numbers, and a hunk of which a line is new has to be looked at whole."""
+    fresh = fresh_lines(patch, seen)
+    return hunk_digests(patch, hunks=[hunk.key for hunk in patch.hunks() if hunk.key not in fresh])
+
+
+def _of_hunks(patch: Patch) -> dict[HunkKey, int]:
+    lines: defaultdict[HunkKey, list[str]] = defaultdict(list)
+    for changed in _changed(patch):
+        lines[changed.hunk].append(f"{_digest(changed.pair, changed.number):x}")
+    return {key: _number(("hunk", *numbers)) for key, numbers in lines.items()}
 
 
 def _changed(patch: Patch) -> Iterator[_Changed]:
@@ -64,16 +105,39 @@ def _changed(patch: Patch) -> Iterator[_Changed]:
     for file in patch.files:
         path = _name(file)
         for hunk in file.hunks:
-            above = ""
-            for line in hunk.lines:
-                if line.kind is LineKind.CONTEXT:
-                    above = ""
-                    continue
-                text = f"{line.kind}{line.text}"
-                pair = _Pair(path=path, line=text, above=above)
+            for line, above, below in _with_neighbours(hunk):
+                pair = _Pair(path=path, line=_text(line), above=above, below=below)
                 yield _Changed(hunk=hunk.key, line=line, pair=pair, number=counts[pair])
                 counts[pair] += 1
-                above = text
+
+
+def _with_neighbours(hunk: Hunk) -> Iterator[tuple[Line, str, str]]:
+    """Each changed line with what identifies it above and below."""
+    lines = hunk.lines
+    above = ""
+    for at, line in enumerate(lines):
+        if line.kind is LineKind.CONTEXT:
+            above = ""
+            continue
+        if not above:
+            above = _edge(hunk.section, *reversed(_context(lines[max(0, at - _CONTEXT) : at][::-1])))
+        is_last = at + 1 == len(lines) or lines[at + 1].kind is LineKind.CONTEXT
+        yield line, above, _edge(*_context(lines[at + 1 : at + 1 + _CONTEXT])) if is_last else ""
+        above = _text(line)
+
+
+def _context(lines: Sequence[Line]) -> list[str]:
+    """Lines of context up to the first changed one."""
+    return [line.text for line in takewhile(lambda line: line.kind is LineKind.CONTEXT, lines)]
+
+
+def _edge(*lines: str) -> str:
+    # No text of a line has a line end in it, so this is never one.
+    return "\n".join(("edge", *lines))
+
+
+def _text(line: Line) -> str:
+    return f"{line.kind}{line.text}"
 
 
 def _name(file: FilePatch) -> str:
@@ -82,5 +146,9 @@ def _name(file: FilePatch) -> str:
 
 
 def _digest(pair: _Pair, number: int) -> int:
-    text = "\0".join(("1", *pair, str(number)))
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:3], "big")
+    return _number(("2", *pair, str(number)))
+
+
+def _number(parts: Sequence[str]) -> int:
+    text = "\0".join(parts)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:BYTES], "big")

@@ -18,7 +18,14 @@ from bot.review.render.comments import (
     summary_body,
     with_refused,
 )
-from bot.review.render.markers import ReviewMarker, RoundMarker, finding_marker, read_round_marker, round_marker
+from bot.review.render.markers import (
+    MOST_SEEN,
+    ReviewMarker,
+    RoundMarker,
+    finding_marker,
+    read_round_marker,
+    round_marker,
+)
 from bot.review.render.safe import Redactor
 from bot.review.scope import Coverage, Hole, PassName, Since, Skip, SkipReason
 
@@ -408,10 +415,10 @@ def test_the_marks_of_a_round_are_the_last_lines_whatever_does_not_fit(
     empty_review: MakeReview, a_finding: Make, redactor: Redactor
 ) -> None:
     over = tuple(a_finding(body="word " * 1_000, status=FindingStatus.OVER_LIMIT) for _ in range(100))
-    marker = round_marker(RoundMarker(round=2, rules="abcd1234", seen=frozenset(range(7_000))))
+    marker = round_marker(RoundMarker(round=2, rules="abcd1234", seen=frozenset(range(MOST_SEEN))))
     body = summary_body(empty_review(findings=over), redactor=redactor, run="r", marks=[marker])
     assert len(body) <= 60_000
     found = read_round_marker(body)
     assert found is not None
-    assert found.seen == frozenset(range(7_000))
+    assert found.seen == frozenset(range(MOST_SEEN))
     assert read_review_marker(body) is not None

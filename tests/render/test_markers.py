@@ -66,7 +66,7 @@ rounds = st.builds(
     RoundMarker,
     round=st.integers(1, 999_999),
     rules=st.text("0123456789abcdef", min_size=1, max_size=16),
-    seen=st.none() | st.frozensets(st.integers(0, 2**24 - 1), max_size=20),
+    seen=st.none() | st.frozensets(st.integers(0, 2**80 - 1), max_size=20),
 )
 keys = st.from_regex(r"[A-Za-z0-9._:]{1,20}(-[A-Za-z0-9]{1,20})?", fullmatch=True)
 reviews = st.builds(

@@ -41,10 +41,11 @@ def edited(base: list[str], edits: dict[int, list[str]]) -> list[str]:
 
 
 edits = st.dictionaries(
-    st.integers(0, len(BASE) - 1),
+    st.integers(3, len(BASE) - 4),
     st.lists(st.sampled_from(["return None", "x = 1", "pass", "y = f(x)", "raise Oops"]), max_size=3),
     max_size=8,
 )
+"""With three lines of the base above the first and below the last."""
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)
@@ -59,7 +60,7 @@ def test_the_same_change_has_nothing_new(changes: dict[int, list[str]]) -> None:
 @given(
     edits,
     st.lists(st.sampled_from(["from main", "return None", "line 7", ""]), min_size=1, max_size=40),
-    st.integers(0, 10),
+    st.integers(3, 10),
 )
 def test_a_merge_or_rebase_that_leaves_the_pulls_lines_alone_has_nothing_new(
     changes: dict[int, list[str]], main: list[str], context: int
@@ -105,11 +106,17 @@ def exact_patch(base: list[str], changes: dict[int, list[str]], context: int) ->
 
 
 def test_main_that_puts_lines_between_two_changes_splits_their_hunk_and_makes_nothing_new() -> None:
-    then = exact_patch(BASE, {20: ["x = 1"], 23: ["y = 2"]}, 3)
-    between = [*BASE[:22], *[f"main {number}" for number in range(20)], *BASE[22:]]
-    now = exact_patch(between, {20: ["x = 1"], 43: ["y = 2"]}, 3)
+    then = exact_patch(BASE, {20: ["x = 1"], 27: ["y = 2"]}, 3)
+    between = [*BASE[:24], *[f"main {number}" for number in range(20)], *BASE[24:]]
+    now = exact_patch(between, {20: ["x = 1"], 47: ["y = 2"]}, 3)
     assert (len(then.files[0].hunks), len(now.files[0].hunks)) == (1, 2)
     assert fresh_lines(now, digests(then)) == {}
+
+
+def test_main_that_changes_the_lines_beside_a_change_has_its_edge_looked_at_again_and_no_other() -> None:
+    lines = {20: ["a", "b", "c"], 40: ["d"]}
+    now = exact_patch(edited(BASE, {18: ["main"]}), lines, 3)
+    assert new_texts(now, digests(exact_patch(BASE, lines, 3))) == ["-line 20"]
 
 
 @settings(derandomize=True, max_examples=60, deadline=None)
@@ -119,7 +126,7 @@ def test_a_line_that_was_changed_again_is_new(changes: dict[int, list[str]], at:
     now = exact_patch(BASE, changes | {at: ["a line that nobody wrote before"]}, 3)
     fresh = new_texts(now, digests(then))
     assert "+a line that nobody wrote before" in fresh
-    assert len(fresh) <= 6  # Itself, what it replaced, and the line below it; and at most the twins of those.
+    assert len(fresh) <= 8  # Itself, what it replaced, the lines beside it and the edges of the runs that it now meets.
 
 
 def test_only_the_line_and_the_one_below_it_are_new() -> None:
@@ -128,9 +135,20 @@ def test_only_the_line_and_the_one_below_it_are_new() -> None:
     assert new_texts(now, digests(then)) == ["+b2", "+c", "-line 50", "+e"]
 
 
-def test_a_twin_that_came_above_is_new_at_every_place_that_it_could_be() -> None:
-    """The same line replaced by the same one: nobody can tell from the text which of both was there before."""
+def test_a_twin_that_came_above_is_told_by_the_lines_around_it() -> None:
     base = edited(BASE, {10: ["if wrong:"], 50: ["if wrong:"]})
+    then = exact_patch(base, {50: ["return None"]}, 3)
+    now = exact_patch(base, {10: ["return None"], 50: ["return None"]}, 3)
+    assert set(fresh_lines(now, digests(then))) == {now.files[0].hunks[0].key}
+    assert fresh_lines(then, digests(now)) == {}
+
+
+def test_a_twin_between_equal_lines_is_new_at_every_place_that_it_could_be() -> None:
+    """The same line replaced by the same one: nobody can tell from the text which of both was there before."""
+    same = {8: ["a"], 9: ["b"], 10: ["if wrong:"], 11: ["c"], 12: ["d"]}
+    base = edited(
+        BASE, {7: ["z"], 13: ["e"], 47: ["z"], 53: ["e"], **same, **{at + 40: text for at, text in same.items()}}
+    )
     then = exact_patch(base, {50: ["return None"]}, 3)
     now = exact_patch(base, {10: ["return None"], 50: ["return None"]}, 3)
     assert new_texts(now, digests(then)) == ["-if wrong:", "+return None"] * 2
@@ -154,7 +172,7 @@ def test_hunks_that_were_not_carried_are_new_and_the_others_are_not() -> None:
 def test_a_rename_in_a_later_push_makes_nothing_new() -> None:
     then = exact_patch(BASE, {10: ["a"]}, 3)
     text = "diff --git a/a.py b/b.py\nsimilarity index 98%\nrename from a.py\nrename to b.py\n--- a/a.py\n+++ b/b.py\n"
-    hunk = "@@ -9,4 +9,4 @@\n line 8\n line 9\n-line 10\n+a\n line 11\n"
+    hunk = "@@ -8,7 +8,7 @@\n line 7\n line 8\n line 9\n-line 10\n+a\n line 11\n line 12\n line 13\n"
     now = read_patch(f"{text}{hunk}".encode())
     assert now.files[0].status is FileStatus.RENAMED
     assert fresh_lines(now, digests(then)) == {}

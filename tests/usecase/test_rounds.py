@@ -144,8 +144,13 @@ def test_what_a_person_who_may_not_write_dismissed_still_fails_the_gate(pull) ->
 
 
 def test_a_rebase_reviews_nothing_again(pull) -> None:
-    pull.before = {"load.py": "# Copyright\n", "other.py": "import os\n"}
-    pull.push(load="# Copyright\n" + LOAD, other="import os\n")
+    top = "# one\n# two\n# three\n"
+    pull.before = {"load.py": top}
+    pull.push(load=top + LOAD)
+    pull.review()
+    assert asked_about(pull) == ["load.py"]  # Main's lines are right beside the pull's now.
+    pull.before = {"load.py": "# Copyright\n" + top, "other.py": "import os\n"}
+    pull.push(load="# Copyright\n" + top + LOAD, other="import os\n")
     pull.review()
     assert asked_about(pull) == []
     assert len(pull.publisher.threads) == 2

@@ -36,8 +36,10 @@ NOTE_SUGGESTION: Final = 6_000
 """A longer suggestion is not carried: it would be twice in the comment."""
 _NOTE_ROOM: Final = 16_000
 """Characters of a note's mark from which on it carries neither suggestion nor text: a letter may take twelve in JSON."""
-MOST_SEEN: Final = 7_000
-"""So many changed lines does a round carry (4 characters each)."""
+MOST_SEEN: Final = 2_400
+"""So many changed lines, or hunks of a larger change, does a round carry (13 characters each)."""
+_SEEN_BYTES: Final = 10
+"""Of one of those (`seen.BYTES`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class RoundMarker:
     rules: str
     """At most 16 hex digits."""
     seen: frozenset[int] | None
-    """24-bit numbers; None when they are more than `MOST_SEEN`, and then the next round reviews everything."""
+    """80-bit numbers; None when they are more than `MOST_SEEN`, and then the next round reviews everything."""
 
 
 def note_marker(note: FindingNote) -> str:
@@ -204,7 +206,7 @@ def round_marker(marker: RoundMarker) -> str:
     """The mark beside a review's. ValueError for one that could not be read again."""
     seen = "!"
     if marker.seen is not None and len(marker.seen) <= MOST_SEEN:
-        seen = _base64(b"".join(number.to_bytes(3, "big") for number in sorted(marker.seen)))
+        seen = _base64(b"".join(number.to_bytes(_SEEN_BYTES, "big") for number in sorted(marker.seen)))
     text = f"<!-- spark:round v1 {marker.round}.{marker.rules}.{seen} -->"
     if not _ROUND.fullmatch(text):
         raise ValueError(f"not a round: {marker.round}.{marker.rules}")
@@ -223,9 +225,11 @@ def read_round_marker(body: str) -> RoundMarker | None:
         data = base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(data) % 3:
+    count, filling = divmod(len(data), _SEEN_BYTES)
+    if filling > 2 or data[count * _SEEN_BYTES :].strip():
         return None
-    seen = frozenset(int.from_bytes(data[at : at + 3], "big") for at in range(0, len(data), 3))
+    starts = range(0, count * _SEEN_BYTES, _SEEN_BYTES)
+    seen = frozenset(int.from_bytes(data[at : at + _SEEN_BYTES], "big") for at in starts)
     return RoundMarker(round=int(number), rules=rules, seen=seen)
 
 
@@ -237,7 +241,7 @@ def _mark(kind: str, key: str) -> str:
 
 
 def _base64(data: bytes) -> str:
-    # Three bytes are four characters, so there is never a padding to leave out for a round; a JSON text is filled up.
+    # Three bytes are four characters; what is no multiple of three is filled up with blanks instead of base64's own sign.
     return base64.b64encode(data + b" " * (-len(data) % 3)).decode("ascii")
 
 

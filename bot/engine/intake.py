@@ -115,7 +115,23 @@ _NEWER_IN_LANE: Final = (
     .limit(1)
 )
 _SAME_UNDER_WAY: Final = _same(and_(_under_way(), jobs.c.stop.is_(None)))
-_SAME: Final = _same(or_(and_(_under_way(), jobs.c.stop.is_(None)), jobs.c.state == JobState.DONE.value))
+_since = jobs.alias()
+# Of a pull that went back to an older head, or to its old base, the last review was another one.
+_OUTDATED: Final = (
+    select(literal(1))
+    .where(
+        _since.c.lane == jobs.c.lane,
+        _since.c.created_at > jobs.c.created_at,
+        _since.c.sameness != jobs.c.sameness,
+        _since.c.id != bindparam("but", type_=Text),
+        _since.c.stop.is_(None),
+        _since.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value, JobState.DONE.value]),
+    )
+    .exists()
+)
+_SAME: Final = _same(
+    or_(and_(_under_way(), jobs.c.stop.is_(None)), and_(jobs.c.state == JobState.DONE.value, ~_OUTDATED))
+)
 # A comment is answered once for ever: also one that was not to be answered stays so.
 _SAME_UNLESS_FAILED: Final = _same(jobs.c.state != JobState.FAILED.value)
 _WAITING: Final = select(func.count()).select_from(
@@ -182,7 +198,7 @@ def submit(connection: Connection, parent: Job, work: Work, *, now: float) -> tu
     if connection.dialect.name == "postgresql":
         connection.execute(_IN_TURN, {"in_lane": lane_of(work)})
     made = select(jobs.c.id).where(jobs.c.sameness == sameness_of(work), jobs.c.delivery == parent.delivery)
-    if connection.execute(made).first() is not None or _known_work(connection, work) is not None:
+    if connection.execute(made).first() is not None or _known_work(connection, work, but=parent.id) is not None:
         return None, Told()
     return _add(connection, parent.delivery, work, created_at=now, queue=None)
 
@@ -236,11 +252,14 @@ def _known_delivery(connection: Connection, earlier: AnyRow, *, newest_wins: boo
     return None if row is None else AlreadyKnown(job=row.id, state=JobState(row.state), why=_NEWER)
 
 
-def _known_work(connection: Connection, work: Work) -> AlreadyKnown | None:
-    """A job that does the same, or has done it. One that was skipped, stopped or has failed does not count."""
+def _known_work(connection: Connection, work: Work, *, but: str = "") -> AlreadyKnown | None:
+    """A job that does the same, or has done it. One that was skipped, stopped or has failed does not count, and none that
+    another one of its lane came after; `but` is a job that does not count as such.
+    """
     again = isinstance(work, ReviewHead) or (isinstance(work, ReviewPull) and work.force)
     which = _SAME_UNLESS_FAILED if is_talk(work) else _SAME_UNDER_WAY if again else _SAME
-    row = connection.execute(which, {"same": sameness_of(work)}).first()
+    asked = {"same": sameness_of(work)}
+    row = connection.execute(which, {**asked, "but": but} if which is _SAME else asked).first()
     if row is None or (isinstance(work, ReviewPull) and work.force and not _does_as_much(row.work, work)):
         return None
     state = JobState(row.state)

@@ -109,3 +109,4 @@ def _to_version_2(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE spark_jobs ADD COLUMN talk INTEGER NOT NULL DEFAULT 0"))
     connection.execute(text("DROP INDEX IF EXISTS spark_jobs_by_state"))
     connection.execute(text("CREATE INDEX spark_jobs_in_turn ON spark_jobs (state, talk DESC, created_at)"))
+    connection.execute(text("CREATE INDEX spark_jobs_in_lane ON spark_jobs (lane, created_at)"))

@@ -78,6 +78,7 @@ jobs = Table(
     Index("spark_jobs_in_turn", "state", text("talk DESC"), "created_at"),
     Index("spark_jobs_by_sameness", "sameness", "created_at"),
     Index("spark_jobs_by_age", "created_at"),
+    Index("spark_jobs_in_lane", "lane", "created_at"),
 )
 """`lane`: what runs one after another (`owner/name#7`). `sameness`: jobs that would do the same (lane, head, base, and what
 else tells them apart). `owner`: the process that runs it. `attempt`: how often it was begun. `lost`: how often a process died

@@ -126,6 +126,37 @@ def test_the_same_head_against_another_base_is_another_review(desk: Desk, order:
     assert desk.state(second) is JobState.QUEUED
 
 
+def test_a_pull_that_goes_back_to_an_older_head_or_to_its_old_base_is_reviewed_again(
+    desk: Desk, order: Callable[..., Work]
+) -> None:
+    ways = [order(1, "a"), order(1, "b"), order(1, "a"), order(1, "a", base_ref="release"), order(1, "a")]
+    for number, work in enumerate(ways):
+        desk.take(work, f"way-{number}")
+        desk.end(desk.claim(), JobState.DONE)
+    # The last one stands, whatever delivery brings it.
+    assert isinstance(desk.accept(order(1, "a"), "label"), AlreadyKnown)
+    # While another head is under way the old one is no end of it, and what was skipped changed nothing.
+    desk.take(order(1, "c"), "forth")
+    desk.take(order(1, "a"), "back")
+    desk.end(desk.claim(), JobState.DONE)
+    desk.take(order(1, "d"), "skipped")
+    desk.end(desk.claim(), JobState.SKIPPED)
+    assert isinstance(desk.accept(order(1, "a"), "label-2"), AlreadyKnown)
+
+
+def test_a_late_delivery_of_an_old_head_does_not_have_the_newest_reviewed_again(
+    desk: Desk, order: Callable[..., Work]
+) -> None:
+    desk.take(order(1, "new"), "d-new")
+    desk.end(desk.claim(), JobState.DONE)
+    late = desk.history.job(desk.take(order(1, "old"), "d-old"))
+    assert late is not None
+    desk.claim()
+    # The worker sees that the pull has the other head.
+    with desk.database.write() as connection:
+        assert intake.submit(connection, late, order(1, "new"), now=5.0) == (None, intake.Told())
+
+
 def test_a_review_that_is_asked_for_is_known_only_while_one_that_does_as_much_is_under_way(
     desk: Desk, order: Callable[..., Work]
 ) -> None:

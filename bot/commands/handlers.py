@@ -87,12 +87,23 @@ def ignore(call: Call) -> Outcome:
     if standing is not None and standing.how in {"ignored", "talked over"}:
         return _answered(call, answers.ignored_already(standing, call.shapes), "dismissed already")
     reason = call.shapes.redact(call.rest)[:500]
-    refused = "" if call.thread.is_resolved else call.desk.talk.resolve(call.thread)
+    refused = _resolved_by_us(call, call.thread)
     dismissal = Dismissal(by=call.sender, reason=reason, how="ignored", excuses=call.may_write, held_open=bool(refused))
     call.desk.memory.remember(_remembered(call.known.note, dismissal, call.thread))
     text = answers.ignored(reason, refused=refused, redactor=call.shapes)
     url = call.answer(f"{text}\n\n{dismissal_marker(dismissal)}")
     return Outcome(what="ignored", why="dismissed, with a reason" if reason else "dismissed", url=url)
+
+
+def _resolved_by_us(call: Call, thread: Thread) -> str:
+    """See to it that we are the one who resolved a thread; empty, or why GitHub refused.
+
+    What somebody else resolved by hand is opened and resolved anew: who did it last says whether a dismissal still excuses.
+    """
+    if thread.is_resolved and thread.resolved_by_us:
+        return ""
+    refused = call.desk.talk.unresolve(thread) if thread.is_resolved else ""
+    return refused or call.desk.talk.resolve(thread)
 
 
 def resolve(call: Call) -> Outcome:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from bot.diff.model import FilePatch, Patch
@@ -114,6 +115,11 @@ def assemble(
     `may_write` may ask GitHub; it is asked about those alone who resolved a thread of ours or put a thumb down.
     """
     ours = [note for note in notes if note.is_ours and note.state != "PENDING"]
+    may_write = cache(may_write)
+    for thread in threads:
+        # Before those who put a thumb down: anybody can do that, and only so many are asked about.
+        if thread.is_ours and (by := _resolver(thread)):
+            may_write(by)
     findings = tuple(
         found for thread in threads if (found := _known(thread, may_write=may_write, author=author)) is not None
     )
@@ -166,15 +172,15 @@ def _known(thread: Thread, *, may_write: Callable[[str], bool], author: str) -> 
     aliases = [mark for said in thread.comments[1:] if said.is_ours for mark in read_finding_markers(said.body)]
     now = standing(thread)
     closed_by = _closed_by(thread) if now is Standing.CLOSED else ""
-    by_us = thread.resolved_by_us or not thread.resolved_by
+    by_hand = _resolver(thread)
     closed = thread.is_resolved and (now is Standing.FIXED or now is Standing.CLOSED)
     if closed:
         # A person's word that it is settled is to be kept as long as the code is as it was.
-        dismissal = _by_hand(closed_by, may_write) if closed_by else None
-    elif thread.is_resolved and not by_us and not thread.resolved_by.endswith(_BOT) and now is not Standing.DISMISSED:
-        dismissal = _by_hand(thread.resolved_by, may_write)
+        dismissal = _revived(_by_hand(closed_by, may_write), thread, may_write) if closed_by else None
+    elif by_hand and now is not Standing.DISMISSED:
+        dismissal = _by_hand(by_hand, may_write)
     else:
-        dismissal = _confirmed(thread) if now is Standing.DISMISSED else None
+        dismissal = _confirmed(thread, may_write) if now is Standing.DISMISSED else None
     reopened = now is not Standing.OPEN and not thread.is_resolved
     if dismissal is None and not closed and not reopened:
         dismissal = _thumbs_down(thread, may_write=may_write, author=author)
@@ -220,12 +226,28 @@ def _category(word: str) -> Category:
         return Category.BUG
 
 
-def _confirmed(thread: Thread) -> Dismissal | None:
+def _resolver(thread: Thread) -> str:
+    """The person who resolved a thread by hand; empty for us, for a bot, and where nobody did."""
+    by_person = thread.is_resolved and not thread.resolved_by_us and not thread.resolved_by.endswith(_BOT)
+    return thread.resolved_by if by_person else ""
+
+
+def _confirmed(thread: Thread, may_write: Callable[[str], bool]) -> Dismissal | None:
     """The newest dismissal that we confirmed, while the thread is resolved or could not be."""
     found = [
         mark for said in thread.comments if said.is_ours and (mark := read_dismissal_marker(said.body)) is not None
     ]
-    return found[-1] if found and (thread.is_resolved or found[-1].held_open) else None
+    if not found or not (thread.is_resolved or found[-1].held_open):
+        return None
+    return found[-1] if found[-1].held_open else _revived(found[-1], thread, may_write)
+
+
+def _revived(said: Dismissal, thread: Thread, may_write: Callable[[str], bool]) -> Dismissal:
+    """What somebody said of a thread that we resolved for it. Where it was opened again since and a person resolved it by
+    hand, it is that person's doing: a dismissal that was taken back is not had again by somebody who could not give it.
+    """
+    by = _resolver(thread)
+    return said if not by or not said.excuses else replace(said, excuses=may_write(by))
 
 
 def _closed_by(thread: Thread) -> str:

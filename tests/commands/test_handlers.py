@@ -161,6 +161,7 @@ def test_a_thread_resolved_by_hand_can_still_be_ignored_with_a_reason(world: Any
     assert world.says("/spark ignore fine here", thread=thread).what == "ignored"
     assert world.memory.kept[0].reason == "fine here"
     assert world.talk.recall().findings[0].dismissal.excuses
+    assert world.now(thread).resolved_by_us
 
 
 def test_an_ignored_thread_that_a_person_opened_again_counts_again(world: Any) -> None:

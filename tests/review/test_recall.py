@@ -158,6 +158,8 @@ US = "spark[bot]"
         # ignored by a command
         ([CONFIRMED], US, (), ("ada", "ignored", True), False),
         ([CONFIRMED], "will", (), ("ada", "ignored", True), False),
+        # opened again by somebody, and resolved by hand by one who could not have dismissed it
+        ([CONFIRMED], "ann", (), ("ada", "ignored", False), False),
         ([CONFIRMED], None, (), None, False),
         ([CONFIRMED], None, ("wendy",), None, False),
         (
@@ -187,6 +189,7 @@ US = "spark[bot]"
         # had resolved by a command: settled, and as long as the lines stand it is that person's word
         ([CLOSED], US, (), ("will", "resolved by hand", True), True),
         ([CLOSED_BY_ANN], US, (), ("ann", "resolved by hand", False), True),
+        ([CLOSED], "ann", (), ("will", "resolved by hand", False), True),
         ([CLOSED], None, (), None, False),
     ],
 )
@@ -215,6 +218,20 @@ def test_only_those_who_resolved_or_put_a_thumb_down_are_asked_about(thread_of: 
         asked=asked,
     )
     assert asked == ["will", "wendy"]
+
+
+def test_thumbs_of_strangers_do_not_use_up_the_questions_about_those_who_resolved_a_thread(
+    thread_of: Make, said: Say
+) -> None:
+    asked: list[str] = []
+    strangers = tuple(f"stranger{number}" for number in range(12))
+    recalled(
+        thread_of(said(FIRST, thumbs_down=strangers)),
+        thread_of(said(FIRST), resolved_by="will"),
+        thread_of(said(FIRST), resolved_by="will"),
+        asked=asked,
+    )
+    assert asked == ["will", *strangers]
 
 
 def test_the_newest_word_of_ours_counts(thread_of: Make, said: Say) -> None:

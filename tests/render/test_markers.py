@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
 
@@ -183,3 +184,32 @@ def test_the_body_of_the_longest_finding_is_under_the_limit_and_keeps_its_marks(
         note = read_note_marker(body)
         assert note is not None
         assert read_finding_markers(body) == [note.fingerprint] == [finding.fingerprint]
+
+
+def packed(kind: str, data: bytes) -> str:
+    """A comment of ours whose mark somebody has edited."""
+    return f"Text.\n\n<!-- spark:{kind} v1 {base64.b64encode(data + b' ' * (-len(data) % 3)).decode()} -->"
+
+
+@pytest.mark.parametrize("data", [b"[" * 40_000, b'{"by":' * 6_000, b"{", b"\xff", b"[]"])
+def test_a_mark_that_is_no_object_stops_nothing(data: bytes) -> None:
+    """Whoever may write to the repository may edit our comments."""
+    assert read_note_marker(packed("note", data)) is None
+    assert read_dismissal_marker(packed("dismissed", data)) is None
+    assert read_state_marker(packed("state", data)) is None
+
+
+@pytest.mark.parametrize(
+    "edit", ['"votes": [1e999, 2]', '"twins": 1e999', '"twins": NaN', '"lines": {"a": 1}', '"side": ["RIGHT"]']
+)
+def test_a_note_with_a_value_that_cannot_be_is_no_note(edit: str) -> None:
+    whole = (
+        '{"fingerprint": "f", "path": "a.py", "side": "RIGHT", "severity": "high", "category": "bug", "title": "t",'
+        ' "source": "model", "rule": "", "lines": [], "suggestion": null, "votes": null'
+    )
+    assert read_note_marker(packed("note", f"{whole}}}".encode())) is not None
+    assert read_note_marker(packed("note", f"{whole}, {edit}}}".encode())) is None
+
+
+def test_a_fingerprint_that_could_not_be_written_is_not_read() -> None:
+    assert read_finding_markers("Text.\n\n<!-- spark:finding v1 a--b -->") == []

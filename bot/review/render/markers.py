@@ -71,7 +71,9 @@ def review_marker(marker: ReviewMarker) -> str:
 
 def read_finding_markers(body: str) -> list[Fingerprint]:
     """Fingerprints at the end of `body`, in order; none when anything but marks follows them."""
-    return [Fingerprint(found.group(1)) for line in _ending(body) if (found := _FINDING.fullmatch(line))]
+    found = [mark[1] for line in _ending(body) if (mark := _FINDING.fullmatch(line))]
+    # What could not be written again is none of ours.
+    return [Fingerprint(name) for name in found if "--" not in name]
 
 
 def read_review_marker(body: str) -> ReviewMarker | None:
@@ -133,14 +135,14 @@ def read_note_marker(body: str) -> FindingNote | None:
             title=_text(found["title"]),
             source=_text(found["source"]),
             rule=_text(found["rule"]),
-            lines=tuple(_text(line) for line in found["lines"]),
+            lines=tuple(_text(line) for line in found["lines"][:NOTE_LINES]),
             suggestion=None if found["suggestion"] is None else _text(found["suggestion"]),
             votes=None if votes is None else Votes(in_favour=int(votes[0]), of=int(votes[1])),
             text=_text(found.get("text", "")),
             twins=int(found.get("twins", 0)),
             around=_two(found.get("around", ("", ""))),
         )
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         return None
 
 
@@ -256,7 +258,7 @@ def _unpack(kind: str, body: str) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(base64.b64decode(marks[0], validate=True))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -65,3 +65,9 @@ def make_chat(house: Any) -> Callable[..., Any]:
 def chats() -> ModuleType:
     """The module `chat.py`."""
     return _chat
+
+
+@pytest.fixture
+def outer_world(_watched_servers: object) -> Any:
+    """`outer_world()`: a context with the stand-ins alone."""
+    return _house.stand_ins

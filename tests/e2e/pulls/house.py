@@ -103,17 +103,22 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def open_house(folder: Path, key: str = "", *, latency: float = 0.0) -> Iterator[House]:
+def stand_ins() -> Iterator[tuple[GitHubServer, EndpointServer, Voice]]:
+    """The world without a server."""
+    voice = Voice()
+    options = EndpointOptions(script=voice, ttft=0.005, tps=50_000.0, api_key=KEY)
+    with GitHubServer(GitHubOptions()) as github, EndpointServer(options) as endpoint:
+        yield github, endpoint, voice
+
+
+@contextmanager
+def open_house(folder: Path, key: str = "") -> Iterator[House]:
     """All of it, and down again in order. `key`: the App's private key; made where none is given."""
     with ExitStack() as stack:
         # Twenty rounds in a minute are more than people make.
         stack.enter_context(mock.patch.object(limits, "SECONDS_BETWEEN_WRITES", 0.0))
         stack.enter_context(mock.patch.object(limits, "MAX_CONTENT_WRITES_PER_MINUTE", 500))
-        github = stack.enter_context(GitHubServer(GitHubOptions(latency=latency)))
-        voice = Voice()
-        endpoint = stack.enter_context(
-            EndpointServer(EndpointOptions(script=voice, ttft=0.005, tps=50_000.0, api_key=KEY))
-        )
+        github, endpoint, voice = stack.enter_context(stand_ins())
         key = key or new_private_key()
         app = github.world.app(APP_ID, key, "spark")
         settings = read_settings(

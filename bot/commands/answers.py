@@ -112,6 +112,14 @@ def no_such_effort(word: str) -> str:
     return f"I know no effort {code(word[:60])}. `/spark review` takes one of {known}, or nothing."
 
 
+def less_effort(effort: Effort, usual: Effort) -> str:
+    """`/spark review instant` of somebody who may not write."""
+    return (
+        f"I did not do this: pull requests are reviewed here with effort `{usual}`, and less (`{effort}`) is for those who may "
+        "write to this repository to ask for. `/spark review` reviews with the usual effort."
+    )
+
+
 def not_by_command() -> str:
     """`review.on` leaves `command` out."""
     return (

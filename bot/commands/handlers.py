@@ -43,6 +43,10 @@ def review(call: Call) -> Outcome:
     word = call.rest.split("\n")[0].split(" ")[0].strip(".,!").lower()
     if word and word not in {effort.value for effort in Effort}:
         return _refused(call, answers.no_such_effort(word), "no such effort")
+    usual = call.desk.effort or call.config.review.effort
+    if word and Effort(word).rank < usual.rank and not call.may_write:
+        # The gate would go by it: an author could have their own pull looked at less closely than the repository wants.
+        return _refused(call, answers.less_effort(Effort(word), usual), "less effort than usual")
     call.desk.reviews.start(Effort(word) if word else None)
     why = f"a full review was ordered{f' ({word})' if word else ''}"
     url = "" if call.react(Reaction.DONE) else call.answer("A full review has been ordered.")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from bot.diff.model import HunkKey
 from bot.errors import OutsideError, SparkError
 from bot.review import follow
 from bot.review.config import RepoConfig
@@ -138,7 +139,10 @@ def assemble(
         ),
         since=None if current is None else current.since,
     )
-    marker = None if current is None else _marker(current, review, book, settled.homeless)
+    usual = options.effort or config.review.effort
+    # What was looked at with less than the usual effort is looked at again.
+    whole = () if effort.rank < usual.rank else book.whole()
+    marker = None if current is None else _marker(current, review, whole, settled.homeless)
     aftermath = Aftermath(
         redactor=redactor,
         marker=marker,
@@ -160,11 +164,11 @@ def _with_those_still_there(findings: Sequence[Finding], still: Sequence[Placed]
     return in_order((*findings, *more))
 
 
-def _marker(current: Round, review: Review, book: CoverageBook, homeless: Collection[str]) -> RoundMarker:
+def _marker(current: Round, review: Review, whole: Collection[HunkKey], homeless: Collection[str]) -> RoundMarker:
     seen = seen_after(
         current,
         review.change.patch,
-        whole=book.whole(),
+        whole=whole,
         findings=review.findings,
         misplaced=review.misplaced,
         skipped=review.coverage.skipped,

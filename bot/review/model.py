@@ -64,6 +64,11 @@ class Effort(StrEnum):
     STANDARD = "standard"
     DEEP = "deep"
 
+    @property
+    def rank(self) -> int:
+        """0 for the least."""
+        return tuple(Effort).index(self)
+
 
 class FindingStatus(StrEnum):
     """What becomes of a finding on the pull request (or would)."""

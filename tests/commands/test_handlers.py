@@ -51,6 +51,17 @@ def test_an_effort_that_does_not_exist_is_answered_and_nothing_ordered(world: An
     )
 
 
+def test_an_author_who_may_not_write_can_have_more_effort_and_not_less(make_world: Make) -> None:
+    """The gate goes by what the newest review found."""
+    world = make_world(roles={}, fork=True)
+    assert world.says("/spark review instant", by="grace").why == "less effort than usual"
+    assert "with effort `standard`, and less (`instant`) is for those who may write" in world.last
+    assert world.reviews.started == []
+    world.says("/spark review deep", by="grace")
+    world.says("/spark review standard", by="grace")
+    assert world.reviews.started == [Effort.DEEP, Effort.STANDARD]
+
+
 def test_a_repository_that_leaves_out_commands_is_not_reviewed_by_one(make_world: Make) -> None:
     world = make_world(config="review:\n  on: [opened]\n")
     assert world.says("/spark review").what == "refused"

@@ -214,6 +214,21 @@ def test_another_effort_looks_at_everything_once_and_changes_no_rule(pull) -> No
     assert pull.review().since.why_all == ""
 
 
+def test_what_was_looked_at_with_less_effort_than_usual_is_looked_at_again(pull) -> None:
+    pull.effort = Effort.STANDARD
+    pull.push()
+    pull.review()
+    pull.options = replace(pull.options, asked_effort=Effort.INSTANT)
+    pull.review()
+    pull.options = replace(pull.options, asked_effort=None)
+    pull.push()
+    pull.review()
+    assert sorted(asked_about(pull)) == ["load.py", "run.py"]
+    pull.push()
+    pull.review()
+    assert asked_about(pull) == []
+
+
 def test_a_hole_of_an_earlier_round_is_looked_at_again(pull) -> None:
     pull.script = lambda prompt, before: ("", StreamEnd.REFUSED)
     pull.push(run=RUN + "# more\n")

@@ -57,8 +57,12 @@ def earlier(commits: Sequence[PullCommit], ref: CommentRef) -> PullCommit | None
 
 
 def to_undo(commits: Sequence[PullCommit]) -> Iterator[PullCommit]:
-    """Our commits that can be undone, the newest first: no merges, none that undoes one, none that was undone."""
-    ours = [commit for commit in commits if commit.is_ours and _of(commit, COMMAND)]
+    """Our commits that can be undone, the newest first: no merges, none that undoes one, none that was undone.
+
+    Only what GitHub signed counts: anybody may push a commit with our name and our trailer in it, and taking that back would
+    be a commit of ours with whatever its author had prepared.
+    """
+    ours = [commit for commit in commits if commit.is_ours and commit.is_signed and _of(commit, COMMAND)]
     undone = {sha for commit in ours for sha in _of(commit, UNDO)}
     for commit in reversed(ours):
         if len(commit.parents) == 1 and not _of(commit, UNDO) and commit.sha not in undone:

@@ -207,7 +207,7 @@ def undone_before(link: str) -> str:
 
 def nothing_to_undo() -> str:
     """No commit of ours is left."""
-    return "There is nothing to undo: this pull request has no commit of mine that still stands."
+    return "There is nothing to undo: this pull request has no commit of mine, signed by GitHub, that still stands."
 
 
 def changed_since(undoes: str, paths: Sequence[str], redactor: Redactor) -> str:

@@ -106,7 +106,9 @@ class PullCommit:
     parents: tuple[CommitSha, ...]
     message: str
     is_ours: bool
-    """GitHub says that our account is its author."""
+    """GitHub says that our account is its author. Whoever pushes a commit writes there what they like."""
+    is_signed: bool = False
+    """GitHub has signed it, so it was not pushed: with `is_ours`, it was made by us."""
 
 
 class Branch(Protocol):
@@ -162,6 +164,10 @@ class Reviews(Protocol):
 
     def catch_up(self) -> None:
         """A review of what came since the last one, as a push brings it; none where `review.on` has no `synchronize`."""
+        ...
+
+    def judge(self) -> None:
+        """The verdict on the head as it is now, decided anew; it looks only at what no review has seen."""
         ...
 
     def stop(self, why: str) -> None:

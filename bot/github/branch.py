@@ -97,6 +97,7 @@ class PullBranch:
                 parents=each.parents,
                 message=each.message,
                 is_ours=is_by(each.login, login, is_bot=each.is_bot),
+                is_signed=each.is_signed,
             )
             for page in pages
             for each in read_commits(page)

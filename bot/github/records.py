@@ -191,6 +191,8 @@ class CommitRecord:
     """Of the account that GitHub takes for its author; empty for none."""
     is_bot: bool
     url: str
+    is_signed: bool = False
+    """GitHub made it for its author, or its author signed it: nobody else did in that name."""
 
 
 def read_commits(reply: Reply) -> list[CommitRecord]:
@@ -199,17 +201,30 @@ def read_commits(reply: Reply) -> list[CommitRecord]:
 
 
 def _commit(data: Mapping[str, Any]) -> CommitRecord:
-    author = data.get("author") or {}
+    author, committer = data.get("author") or {}, data.get("committer") or {}
+    commit = _mapping(data.get("commit"), "commit")
     return CommitRecord(
         sha=CommitSha(_text(data, "sha")),
         parents=tuple(
             CommitSha(_text(_mapping(parent, "parent"), "sha")) for parent in _list(data.get("parents"), "parents")
         ),
-        message=_optional(_mapping(data.get("commit"), "commit"), "message"),
+        message=_optional(commit, "message"),
         login=_optional(author, "login"),
         is_bot=author.get("type") == "Bot",
         url=_optional(data, "html_url"),
+        # A signature is the committer's, whoever the commit names as its author.
+        is_signed=_is_verified(commit)
+        and _optional(committer, "login") in {_GITHUB, _optional(author, "login")} - {""},
     )
+
+
+_GITHUB = "web-flow"
+"""The account of the commits that GitHub itself makes and signs."""
+
+
+def _is_verified(commit: Mapping[str, Any]) -> bool:
+    verification = commit.get("verification")
+    return isinstance(verification, Mapping) and verification.get("verified") is True
 
 
 def read_commit_paths(reply: Reply) -> list[str]:

@@ -315,7 +315,7 @@ class FakeBranch:
             tree.pop(path, None)
         sha = sha_of(f"{parent}{message}{sorted(tree.items())}")
         self.trees[sha] = tree
-        self.log.append(PullCommit(sha=sha, parents=(parent,), message=message, is_ours=is_ours))
+        self.log.append(PullCommit(sha=sha, parents=(parent,), message=message, is_ours=is_ours, is_signed=is_ours))
         return sha
 
     def _commit(self, sha: CommitSha) -> PullCommit:
@@ -342,9 +342,13 @@ class FakeReviews:
     started: list[Effort | None] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     caught_up: int = 0
+    judged: int = 0
 
     def catch_up(self) -> None:
         self.caught_up += 1
+
+    def judge(self) -> None:
+        self.judged += 1
 
     def start(self, effort: Effort | None) -> None:
         self.started.append(effort)

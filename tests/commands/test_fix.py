@@ -447,7 +447,7 @@ REF = CommentRef(kind=CommentKind.THREAD, id=CommentId(12), node_id="x")
 
 def commit(number: int, text: str, *, ours: bool = True, parents: int = 1) -> PullCommit:
     before = tuple(CommitSha(f"{number - 1 - at:040x}") for at in range(parents))
-    return PullCommit(sha=CommitSha(f"{number:040x}"), parents=before, message=text, is_ours=ours)
+    return PullCommit(sha=CommitSha(f"{number:040x}"), parents=before, message=text, is_ours=ours, is_signed=ours)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,6 +107,16 @@ def test_commits_of_people_are_never_undone(make_world: MakeWorld) -> None:
 
     assert world.says("/spark undo").what == "refused"
     assert text(world) == "theirs\n"
+
+
+def test_a_commit_that_somebody_pushed_in_our_name_is_not_undone(fixed: World) -> None:
+    """git lets everybody write any author; GitHub signs only what it commits itself."""
+    theirs = text(fixed).replace("line 19", "line of theirs")
+    fixed.branch.push({"a.txt": theirs.encode()}, message="Fix\n\nSpark-Command: thread-1")
+    fixed.branch.log[-1] = replace(fixed.branch.log[-1], is_ours=True)
+
+    assert fixed.says("/spark undo").what == "committed"
+    assert text(fixed) == HEAD.replace("line 19", "line of theirs")
 
 
 @pytest.mark.parametrize(("trouble", "why"), [("block", "the fork is closed to us"), ("refuse", "a rule forbids it")])

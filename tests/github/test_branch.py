@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot.commands.ports import CommitDraft, Committed, NotCommitted
 from bot.errors import OutsideError
 from bot.github.branch import PullBranch
+from bot.github.faults import Reply
+from bot.github.records import read_commits
 from bot.review.model import CommitSha, RepoName
 from bot.sandbox.github import Fault, Kind
 
@@ -62,7 +66,7 @@ def test_files_are_changed_added_and_deleted_in_one_commit_with_their_modes(quie
     assert sorted(branch.changed_paths(done.sha)) == sorted(files)
     first, second = branch.commits()
     assert (first.sha, first.is_ours) == (before, False)
-    assert (second.sha, second.parents, second.is_ours) == (done.sha, (before,), True)
+    assert (second.sha, second.parents, second.is_ours, second.is_signed) == (done.sha, (before,), True, True)
     assert "Spark-Command: thread-7" in second.message.splitlines()
     assert branch.file("new.py", done.sha) == b"a = 2\r\n"
     assert branch.file("new.py", CommitSha(before)) == b"a = 1\n"
@@ -104,6 +108,36 @@ def test_the_trailer_in_a_person_s_commit_is_not_ours(quiet, branch, pull) -> No
     done = branch.commit(draft(pull))
     assert isinstance(done, Committed)
     assert done.sha == pull.head_sha
+
+
+def test_a_commit_that_was_pushed_in_our_name_is_not_signed(quiet, branch, pull) -> None:
+    quiet.repo.commit(pull.head_ref, {"late.py": "x = 1\n"}, "Sly\n\nSpark-Command: thread-7", author="spark-app[bot]")
+    pushed = branch.commits()[-1]
+    assert (pushed.is_ours, pushed.is_signed) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("verified", "committer", "is_signed"),
+    [
+        (True, "web-flow", True),
+        (True, "spark-app[bot]", True),
+        (True, "mallory", False),  # Signed with her own key, and our name written as the author's.
+        (True, None, False),
+        (False, "web-flow", False),
+        (None, "web-flow", False),
+    ],
+)
+def test_a_signature_counts_only_where_it_is_githubs_or_the_authors(verified, committer, is_signed) -> None:
+    commit = {"message": "x"} | ({} if verified is None else {"verification": {"verified": verified}})
+    found = {
+        "sha": "a" * 40,
+        "parents": [],
+        "commit": commit,
+        "author": {"login": "spark-app[bot]", "type": "Bot"},
+        "committer": committer and {"login": committer},
+    }
+    (read,) = read_commits(Reply(status=200, headers={}, text=json.dumps([found])))
+    assert read.is_signed is is_signed
 
 
 def test_while_github_is_away_nothing_is_claimed(quiet, branch, pull) -> None:

@@ -48,6 +48,7 @@ def create_commit(call: Call, given: Input) -> Node:
     message = given["message"]
     text = message["headline"] + (f"\n\n{message['body']}" if message.get("body") else "")
     sha = repo.commit(name, files, text, call.user.login)
+    call.world.signed.add(sha)
     return {"commit": git_object(call, repo, sha), "ref": objects.ref(call, repo, name)}
 
 

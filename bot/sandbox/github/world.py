@@ -52,6 +52,8 @@ class World:
         self.tokens: dict[str, Principal] = {}
         self.new_apps: dict[str, NewApp] = {}
         self.nodes: dict[str, object] = {}
+        self.signed: set[str] = set()
+        """Commits that GitHub made itself and signs; what is pushed may name anybody as its author."""
         self.listeners: list[Callable[[Happening], None]] = []
         self._ids = itertools.count(1_000_001)
         self._sequence = itertools.count(1)

@@ -87,5 +87,21 @@ def reacted(desk: Desk, ref: CommentRef, reaction: Reaction, fields: Mapping[str
     return True
 
 
+def judged_anew(call: Call) -> None:
+    """Have the check of the head decided anew, when what its gate goes by was just dismissed by somebody who may write.
+
+    After the answer alone: the review reads the dismissal from it. A failure is told in the log: the next push decides.
+    """
+    level, known = call.config.gate.fail_on.severity, call.known
+    if level is None or known is None or known.note.severity.rank < level.rank:
+        return
+    if not call.may_write or call.recall.paused_by:
+        return
+    try:
+        call.desk.reviews.judge()
+    except SparkError as error:
+        log.warning("command.not_judged", why=error.what, **call.fields)
+
+
 Handler = Callable[[Call], Outcome]
 """Carries out one command. It ends in an answer or a reaction, or raises a SparkError, which `serve` then answers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.commands import answers, config_view
-from bot.commands.call import Call
+from bot.commands.call import Call, judged_anew
 from bot.commands.model import CommentKind, Outcome, Reaction, Verb
 from bot.errors import ConfigError
 from bot.review.config import Trigger
@@ -96,6 +96,7 @@ def ignore(call: Call) -> Outcome:
     call.desk.memory.remember(_remembered(call.known.note, dismissal, call.thread))
     text = answers.ignored(reason, refused=refused, redactor=call.shapes)
     url = call.answer(f"{text}\n\n{dismissal_marker(dismissal)}")
+    judged_anew(call)
     return Outcome(what="ignored", why="dismissed, with a reason" if reason else "dismissed", url=url)
 
 
@@ -127,7 +128,9 @@ def resolve(call: Call) -> Outcome:
         return _refused(call, answers.not_resolved(refused, call.shapes), "GitHub refused")
     if call.known is None:
         return _answered(call, answers.resolved_theirs(), "resolved")
-    return _answered(call, f"{answers.resolved()}\n\n{state_marker({'closed_by': call.sender})}", "resolved")
+    outcome = _answered(call, f"{answers.resolved()}\n\n{state_marker({'closed_by': call.sender})}", "resolved")
+    judged_anew(call)
+    return outcome
 
 
 def _left_unsaid(call: Call, thread: Thread) -> bool:

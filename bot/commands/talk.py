@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.commands import answers
-from bot.commands.call import Call
+from bot.commands.call import Call, judged_anew
 from bot.commands.model import Outcome, Reaction, Verb
 from bot.commands.prompt_talk import ReplyAnswer, Shown, answer_prompt, read_reply, reply_prompt
 from bot.commands.registry import COMMANDS
@@ -148,6 +148,7 @@ def _said(call: Call, thread: Thread, answer: ReplyAnswer, talk: _Asking, redact
     )
     told = taken_back(excused=call.may_write, refused=refused, redactor=redactor)
     url = call.answer(f"{words}\n\n{told}\n\n{talk.measured()}\n\n{dismissal_marker(dismissal)}")
+    judged_anew(call)
     return Outcome(what="ignored", why="conceded: the report was wrong", url=url, usd=talk.usd)
 
 

@@ -280,7 +280,11 @@ def _does_as_much(stored: str, asked: ReviewPull) -> bool:
         return False
     if not isinstance(other, ReviewPull) or other.effort != asked.effort:
         return False
-    return other.force or other.cause is Cause.OPENED
+    is_full = other.force and other.cause is not Cause.JUDGED
+    if asked.cause is Cause.JUDGED:
+        # What is under way may have read what it goes by before the dismissal; but for a full review a person waits.
+        return is_full
+    return is_full or other.cause is Cause.OPENED
 
 
 def _add(

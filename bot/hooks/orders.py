@@ -21,6 +21,9 @@ class Cause(StrEnum):
     """The base branch changed; counts as `synchronize`."""
     ASKED = "asked"
     """A person asked for it (a check run's or suite's button): done whatever `review.on` says."""
+    JUDGED = "judged"
+    """A finding that the gate goes by was dismissed, so the verdict is due anew: done whatever `review.on` says, and it looks
+    only at what is new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

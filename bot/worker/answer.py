@@ -190,6 +190,10 @@ class OrderedReviews:
         """See `Reviews.catch_up`. A head that was reviewed already is not reviewed again."""
         self._control.submit(self._order(Cause.SYNCHRONIZE))
 
+    def judge(self) -> None:
+        """See `Reviews.judge`."""
+        self._control.submit(replace(self._order(Cause.JUDGED), force=True))
+
     def _order(self, cause: Cause) -> ReviewPull:
         pull = self._shared.pull(self._place, self._stop)
         return ReviewPull(

@@ -31,6 +31,7 @@ _TRIGGERS: Final = {
     Cause.READY_FOR_REVIEW: Trigger.READY_FOR_REVIEW,
     Cause.LABEL: Trigger.LABEL,
     Cause.ASKED: None,
+    Cause.JUDGED: None,
 }
 
 

@@ -10,7 +10,7 @@ from bot.commands.model import CommentKind, Reaction, Verb
 from bot.commands.registry import COMMANDS
 from bot.review.config import RepoConfig, Role
 from bot.review.memory import CommentId, Dismissal
-from bot.review.model import Effort
+from bot.review.model import Effort, Severity
 from bot.review.render.markers import read_dismissal_marker, read_state_marker
 
 Make = Callable[..., Any]
@@ -135,6 +135,32 @@ def test_an_ignored_finding_is_dismissed_resolved_and_remembered_with_its_reason
         "Dismissed. Reason: the caller holds the lock. I will not bring this up again, neither in this pull request nor in "
         "another one of this repository, and the gate leaves it out. To have it counted here again, unresolve this thread."
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "severity", "judged"),
+    [
+        ("high", Severity.HIGH, 1),
+        ("low", Severity.CRITICAL, 1),
+        ("high", Severity.MEDIUM, 0),
+        ("never", Severity.HIGH, 0),
+    ],
+)
+@pytest.mark.parametrize("verb", ["ignore", "resolve"])
+def test_the_check_is_decided_anew_where_the_gate_goes_by_what_was_dismissed(
+    make_world: Make, verb: str, level: str, severity: Severity, judged: int
+) -> None:
+    world = make_world(config=f"gate:\n  fail_on: {level}\n")
+    world.says(f"/spark {verb}", thread=world.finding(severity=severity))
+    assert world.reviews.judged == judged
+
+
+def test_the_check_is_left_alone_by_who_may_not_write_and_while_reviews_are_paused(make_world: Make) -> None:
+    world = make_world(config="gate:\n  fail_on: high\n", roles={"ada": Role.WRITE})
+    assert world.says("/spark resolve", thread=world.finding(), by="grace").what == "answered"
+    world.says("/spark pause")
+    assert world.says("/spark ignore", thread=world.finding(line=5)).what == "ignored"
+    assert world.reviews.judged == 0
 
 
 def test_without_a_reason_one_is_asked_for_and_the_dismissal_holds(world: Any) -> None:

@@ -18,7 +18,7 @@ from bot.engine.intake import FullError, Told
 from bot.engine.model import Acceptance, AlreadyKnown, Delivery, Ended, ExecutorId, JobId, JobState, StopCause, Taken
 from bot.engine.schema import tables_made
 from bot.hooks.events import InstallationId
-from bot.hooks.orders import AnswerGroup, ReviewHead, Work
+from bot.hooks.orders import AnswerGroup, Cause, ReviewHead, Work
 from bot.review.model import Effort, RepoName
 
 ME = ExecutorId("me")
@@ -124,6 +124,21 @@ def test_the_same_head_against_another_base_is_another_review(desk: Desk, order:
     second = desk.take(order(base_ref="release" * 40))
     assert desk.state(first) is JobState.SUPERSEDED
     assert desk.state(second) is JobState.QUEUED
+
+
+def test_a_verdict_that_is_due_anew_takes_the_place_of_all_but_a_full_review(
+    desk: Desk, order: Callable[..., Work]
+) -> None:
+    judged = order(force=True, cause=Cause.JUDGED)
+    desk.take(order())
+    desk.end(desk.claim(), JobState.DONE)
+    first = desk.take(judged)
+    second = desk.take(judged)
+    assert desk.state(first) is JobState.SUPERSEDED
+    # Whoever asks for a full review gets it, and the verdict with it.
+    assert isinstance(desk.accept(order(force=True, cause=Cause.ASKED)), Taken)
+    assert desk.state(second) is JobState.SUPERSEDED
+    assert isinstance(desk.accept(judged), AlreadyKnown)
 
 
 def test_a_pull_that_goes_back_to_an_older_head_or_to_its_old_base_is_reviewed_again(

@@ -110,3 +110,20 @@ def test_the_author_of_a_fork_gets_a_suggestion_and_no_commit(chat: Any, chats: 
     assert fork.git.resolve("topic") == theirs.pull.head_sha
     assert thread.resolved_by.login == US
     assert theirs.check().conclusion == "success"
+
+
+def test_a_dismissal_has_the_check_of_the_head_decided_anew(house: Any, make_chat: Callable[..., Any]) -> None:
+    chat = make_chat("review:\n  on: [opened]\ngate:\n  fail_on: high\n")
+    chat.opens(FILES)
+    assert chat.check().conclusion == "failure"
+    calls = len(house.endpoint.requests)
+    # By who may not write nothing changes, and a finding that the gate does not go by changes nothing either.
+    chat.replies("Text is run", "/spark ignore it is only ever a constant", by="dan")
+    chat.replies("A default", "/spark ignore nobody appends", by="bob")
+    assert [run.conclusion for run in chat.checks()] == ["failure"]
+    chat.replies("Text is run", "/spark ignore it is only ever a constant", by="bob")
+    assert [run.conclusion for run in chat.checks()] == ["failure", "success"]
+    assert "2 dismissed earlier" in chat.summary
+    turn = chat.turns[-1]
+    assert (turn.reviews, turn.replies, turn.comments) == (0, 1, 0)
+    assert len(house.endpoint.requests) == calls

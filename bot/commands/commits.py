@@ -21,12 +21,13 @@ _TRAILER = re.compile(rf"({COMMAND}|{UNDO}): ([A-Za-z0-9._-]{{1,100}})")
 _LOUD = re.compile(r"[^\w ./,()'+=-]")
 _CLOSING = re.compile(r"\bGH-(?=\d)", re.IGNORECASE)
 HEADLINE = 72
-FORBIDDEN = ".github/"
+FORBIDDEN = ".github"
 
 
 def forbidden(path: str) -> bool:
     """Whether we never commit to this file: a workflow there runs with the repository's rights, and our rules stand there."""
-    return path.lower().startswith(FORBIDDEN)
+    parts = [part for part in path.replace("\\", "/").casefold().split("/") if part not in {"", "."}]
+    return parts[:1] == [FORBIDDEN] or ".git" in parts or ".." in parts
 
 
 def new_secret(redactor: Redactor, old: str, lines: Sequence[str]) -> bool:

@@ -143,7 +143,9 @@ class _Fixing:
         if blocked:
             return blocked
         headline, body = message(
-            f"Fix {target.path}", [part for part in (target.title, made.why) if part], self._call.ref
+            f"Fix {target.path}",
+            [self._redactor.redact(part) for part in (target.title, made.why) if part],
+            self._call.ref,
         )
         result = desk.branch.commit(
             CommitDraft(

@@ -201,7 +201,11 @@ class _All:
     def _commit(self, found: Gathered, laid: Mapping[str, Laid], left: Sequence[LeftOut], *, struck: int) -> Outcome:
         call = self._call
         applied = {path: [known for patch in one.patches for known in patch.knowns] for path, one in laid.items()}
-        titles = [f"- {path}: {known.note.title}" for path, knowns in applied.items() for known in knowns]
+        titles = [
+            f"- {path}: {self._redactor.redact(known.note.title)}"
+            for path, knowns in applied.items()
+            for known in knowns
+        ]
         more = [f"- and {len(titles) - MOST_NAMED} more"] if len(titles) > MOST_NAMED else []
         number = len(titles)
         headline, body = message(

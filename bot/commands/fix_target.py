@@ -6,15 +6,17 @@ change) is refused with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from bot.commands.call import Call
 from bot.commands.edits import SourceLine, source_lines, tagged
+from bot.commands.permit import WRITERS
 from bot.commands.prompt_fix import Problem
 from bot.diff.anchors import anchor_lines, show
 from bot.diff.edit import Proven, prove
 from bot.diff.model import Anchor, FilePatch, FileStatus, Patch, Side, is_binary
+from bot.errors import NotPermittedError, OutsideError
 from bot.review.memory import KnownFinding, Thread
 from bot.review.model import CommitSha
 from bot.review.ports import Opened
@@ -22,6 +24,8 @@ from bot.review.render.markers import split_ending
 from bot.review.whereabouts import Fate, Placed, place_known, report_text
 
 LINK_MODE = "120000"
+MOST_ASKED = 5
+"""Of a thread's people, of whom it is asked what they may do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +243,26 @@ def _problems(call: Call, thread: Thread) -> tuple[Problem, ...]:
 
 
 def _conversation(call: Call, thread: Thread) -> str:
-    told = (comment for comment in thread.comments[1:] if comment.id != call.ref.id)
+    told = [comment for comment in thread.comments[1:] if comment.id != call.ref.id]
+    if call.command is not None and call.command.commit:
+        # Nobody looks at a commit before it is made, so words of strangers have no part in it.
+        heard = _heard(call, {comment.login for comment in told if not comment.is_ours})
+        told = [comment for comment in told if comment.is_ours or comment.login in heard]
     return "\n".join(_said(comment.login, split_ending(comment.body)[0].split("\n")) for comment in told)
+
+
+def _heard(call: Call, logins: Collection[str]) -> set[str]:
+    """Whose words may shape a commit: of whoever asks for it, of the branch's owner, of those who may write."""
+    near = {call.sender.lower(), call.desk.pull.author.lower()}
+    out = {login for login in logins if login and login.lower() in near}
+    for login in sorted(set(logins) - out - {""})[:MOST_ASKED]:
+        try:
+            if call.desk.people.role(login) in WRITERS:
+                out.add(login)
+        except (OutsideError, NotPermittedError):
+            # Who cannot be asked about is not heard.
+            continue
+    return out
 
 
 def _said(login: str, lines: Iterable[str]) -> str:

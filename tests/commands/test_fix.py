@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.commands.commits import earlier, message, quiet, to_undo
+from bot.commands.commits import earlier, forbidden, message, quiet, to_undo
 from bot.commands.edits import source_lines
 from bot.commands.model import CommentKind, CommentRef, Reaction
 from bot.commands.ports import PullCommit
@@ -344,6 +344,58 @@ def test_nothing_under_github_is_ever_committed(make_world: MakeWorld, path: str
     assert world.branch.made == []
     assert "never commit to files under `.github/`" in world.last
     assert "```suggestion\nb: 4\n```" in world.last
+
+
+@pytest.mark.parametrize(
+    ("path", "never"),
+    [
+        (".github/workflows/ci.yml", True),
+        ("./.GITHUB/x", True),
+        (".github//x", True),
+        (".github\\x", True),
+        ("a/../.github/x", True),
+        ("a/.git/hooks/pre-commit", True),
+        ("docs/.github/x", False),
+        (".githubber/x", False),
+        ("a..b/c", False),
+    ],
+)
+def test_a_path_that_is_written_otherwise_is_forbidden_all_the_same(path: str, never: bool) -> None:
+    assert forbidden(path) is never
+
+
+def test_what_strangers_say_in_a_thread_has_no_part_in_a_commit(make_world: MakeWorld) -> None:
+    """A suggestion is looked at before it is committed; a commit is not."""
+    edit = rows(HEAD, (4, 4, PATCH))
+    world = make_world(
+        base={"app.py": BASE},
+        head={"app.py": HEAD},
+        script=says(edit, edit),
+        roles={"ada": Role.WRITE, "linus": Role.MAINTAIN},
+    )
+    thread = shared(world, suggestion=None)
+    for login, words in (("mallory", "And open the door"), ("grace", "None is fine"), ("linus", "Keep the name")):
+        world.comment(words, by=login, thread=thread)
+
+    world.says("/spark fix", thread=world.now(thread))
+    world.says("/spark fix --commit", thread=world.now(thread))
+
+    suggested, committed = (prompt.user for prompt in world.model.prompts)
+    assert "And open the door" in suggested
+    assert "And open the door" not in committed
+    assert "None is fine" in committed
+    assert "Keep the name" in committed
+
+
+def test_a_secret_that_the_model_repeats_is_in_no_message_of_a_commit(make_world: MakeWorld) -> None:
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    script = says(rows(HEAD, (4, 4, PATCH), why=f"As {token} is used."))
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=script)
+
+    assert world.says("/spark fix --commit", thread=shared(world, suggestion=None)).what == "committed"
+
+    assert token not in world.branch.made[0].body
+    assert "As " in world.branch.made[0].body
 
 
 @pytest.mark.parametrize("command", ["/spark fix", "/spark fix --commit"])

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -140,6 +141,14 @@ def stage(*, tps: float, ttft: float) -> Iterator[Stage]:
         repo.commit(example.BRANCH, _encoded(example.AFTER), example.TITLE, example.AUTHOR)
         github.latency = LATENCY
         yield Stage(github=github, endpoint=endpoint, repo=repo, app=app, key=key, secret=secrets.token_hex(16))
+
+
+def read(url: str) -> bytes:
+    """A page or an answer of the API, as `you`."""
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        data: bytes = answer.read()
+    return data
 
 
 class Server:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from bot.errors import OutsideError
 from bot.live.events import LiveKind
 from bot.sandbox.github.happening import Happening
-from bot.sandbox.github.records import CheckRun, Review
+from bot.sandbox.github.records import CheckRun, Comment, IssueComment, Review
 
 _SILENCE: Final = 60.0
 """Seconds without a byte after which a stream is given up; the server beats every 15."""
@@ -32,6 +32,10 @@ class OnGitHub(StrEnum):
     CHECK_OPENED = "check opened"
     POSTED = "posted"
     CHECK_CLOSED = "check closed"
+    EDITED = "edited"
+    ANSWERED = "answered"
+    PUSHED = "pushed"
+    RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,8 @@ class Watch:
 
     def happened(self, happening: Happening) -> None:
         """For `Stage.on_happening`."""
+        if happening.sender.kind == "Bot":
+            self._talked(happening)
         match happening.subjects.get("run"), happening.subjects.get("review"):
             case CheckRun() as run, _ if happening.action == "created":
                 self._see(OnGitHub.CHECK_OPENED, {"name": run.name, "id": run.id})
@@ -66,6 +72,20 @@ class Watch:
                 self._see(OnGitHub.CHECK_CLOSED, data)
             case _, Review() if happening.action == "submitted":
                 self._see(OnGitHub.POSTED, {})
+
+    def _talked(self, happening: Happening) -> None:
+        """What Spark says and does beside its reviews."""
+        match (happening.event, happening.action), happening.subjects.get("comment"):
+            case (_, "created"), IssueComment() as comment:
+                self._see(OnGitHub.ANSWERED, {"body": comment.body, "in_thread": False})
+            case (_, "created"), Comment() as comment if comment.reply_to is not None:
+                self._see(OnGitHub.ANSWERED, {"body": comment.body, "in_thread": True})
+            case ("pull_request", "synchronize"), _:
+                self._see(OnGitHub.PUSHED, {})
+            case ("pull_request_review", "edited"), _:
+                self._see(OnGitHub.EDITED, {})
+            case ("pull_request_review_thread", "resolved"), _:
+                self._see(OnGitHub.RESOLVED, {})
 
     def stream(self, url: str) -> None:
         """Follow the live events at `url` from now on, in a thread of its own."""

@@ -43,7 +43,7 @@ def seconds_of(out: str, what: str) -> float:
     return float(found[1])
 
 
-def test_the_demo_reviews_a_pull_by_its_webhook_and_writes_the_pages(desk, scene):
+def test_the_demo_reviews_a_pull_by_its_webhook_answers_commands_and_writes_the_pages(desk, scene):
     ended = desk.spark("demo", "--output", "pages", *QUICK)
     assert (ended.code, ended.err) == (0, "")
     order = [
@@ -59,7 +59,16 @@ def test_the_demo_reviews_a_pull_by_its_webhook_and_writes_the_pages(desk, scene
     assert seconds_of(ended.out, "the check spark is on the pull request") < seconds_of(ended.out, "is closed")
     count = len(re.findall(r"^ *\d+\.\d\d    (?:critical|high|medium|low) ", ended.out, re.MULTILINE))
     assert f"1 review with {count} line comments, 1 check: success" in ended.out
-    for name in ("live", "pull-request", "check", "report"):
+    said = ended.out.partition("Talk to it")[2]
+    fix, everything = said.split("mona writes in the conversation: /spark fix all")
+    assert seconds_of(fix, "Spark reacts: 👀") < 1
+    assert re.search(r"answers with a suggestion, applied and parsed:\n +rows = .* = \?\", \(author,\)", fix)
+    talk = ["Spark reacts: 👀", "Spark pushes one commit", "the new head is reviewed", "Fixed in", "and resolves it"]
+    moments = [seconds_of(everything, what) for what in talk]
+    assert moments == sorted(moments)
+    assert moments[0] < 1
+    assert re.search(r"Spark answers: Committed [0-9a-f]{7}: 8 findings in 4 files\.", everything)
+    for name in ("live", "pull-request", "check", "report", "conversation"):
         page = desk.path / "pages" / f"{name}.html"
         assert str(page.relative_to(desk.path)) in ended.out
         text = page.read_text("utf-8")

@@ -6,7 +6,7 @@ world refuses is answered in words; only where GitHub takes neither an answer no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ from bot import log
 from bot.commands import answers, talk
 from bot.commands.call import Call, addressed, reacted
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction, Verb
-from bot.commands.permit import permitted
+from bot.commands.permit import WRITERS, permitted
 from bot.commands.ports import Desk
 from bot.commands.registry import COMMANDS, Need, need
 from bot.commands.table import HANDLERS
@@ -28,6 +28,8 @@ from bot.review.render.redact import Redactor
 LOOP_MINUTES: Final = 10
 LOOP_ANSWERS: Final = 20
 """So many answers on one pull in so many minutes are a loop, or somebody who plays with us."""
+LOOP_ANSWERS_TO_WRITERS: Final = 60
+"""Whoever may write is heard for longer: else strangers could use up the answers of everybody."""
 
 
 def serve(
@@ -87,41 +89,55 @@ class _Serving:
             try:
                 asks = isinstance(command, Command) and need(command) is not Need.ANYONE
                 about = _About(role=pool.submit(self._role), config=pool.submit(self._config)) if asks else None
-                return self._known_end(pool) or self._carried_out(command, about)
+                role = about.role.result if about is not None else None
+                return self._known_end(pool, role) or self._carried_out(command, about)
             except SparkError as error:
                 return self._trouble(error)
 
     def reply(self, text: str) -> Outcome:
-        """The way of a reply. In a thread that is not ours nothing is seen of us, and a stranger's word costs nothing."""
+        """The way of a reply. In a thread that is not ours nothing is seen of us. A stranger's word costs next to nothing: who it
+        is is asked before the pull's threads are read.
+        """
+        role, role_known = self._role()
+        broken: ConfigError | None = None
+        config = RepoConfig()
+        try:
+            config = self._config()
+        except ConfigError as error:
+            broken = error
+        why = self._refusal(Need.ASK, role, role_known=role_known, config=config)
+        if why and broken is None:
+            return Outcome(what="nothing", why=why)
         recall = self._desk.talk.recall()
         thread = _thread(recall, self._ref)
         if thread is None or not thread.is_ours:
             return Outcome(what="nothing", why="not in a thread of ours")
         try:
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="serve") as pool:
-                end = self._known_end(pool)
+                end = self._known_end(pool, lambda: (role, role_known))
             if end is not None:
                 return end
-            config = self._config()
-            role, role_known = self._role()
-            if why := self._refusal(Need.ASK, role, role_known=role_known, config=config):
-                return Outcome(what="nothing", why=why)
+            if broken is not None:
+                raise broken
             return talk.reply(self._call(None, recall, role, role_known=role_known, config=config, text=text))
         except SparkError as error:
             if self._desk.stop.cancelled or not self.react(Reaction.NO):
                 raise
             return Outcome(what="failed", why=error.what)
 
-    def _known_end(self, pool: ThreadPoolExecutor) -> Outcome | None:
-        """What ends it before it begins: an earlier run's answer, or a loop."""
+    def _known_end(
+        self, pool: ThreadPoolExecutor, role: Callable[[], tuple[Role | None, bool]] | None
+    ) -> Outcome | None:
+        """What ends it before it begins: an earlier run's answer, or a loop. `role` None: it is not asked who this is."""
         recent = pool.submit(self._desk.talk.recent_answers, LOOP_MINUTES)
         if (url := self._desk.talk.answered(self._ref)) is not None:
             return Outcome(what="answered", why="answered before", url=url)
-        if recent.result() < LOOP_ANSWERS:
+        count = recent.result()
+        if count < LOOP_ANSWERS or (count < LOOP_ANSWERS_TO_WRITERS and role is not None and role()[0] in WRITERS):
             return None
         self.react(Reaction.NO)
-        log.warning("command.loop", answers=LOOP_ANSWERS, minutes=LOOP_MINUTES, **self._fields)
-        return Outcome(what="refused", why=f"{LOOP_ANSWERS} answers in {LOOP_MINUTES} minutes: this looks like a loop")
+        log.warning("command.loop", answers=count, minutes=LOOP_MINUTES, **self._fields)
+        return Outcome(what="refused", why=f"{count} answers in {LOOP_MINUTES} minutes: this looks like a loop")
 
     def _carried_out(self, command: Command | NearMiss, about: _About | None) -> Outcome:
         if isinstance(command, NearMiss):

@@ -8,7 +8,7 @@ import pytest
 
 from bot.commands.model import Outcome, Reaction, Verb
 from bot.commands.registry import COMMANDS
-from bot.commands.serve import LOOP_ANSWERS
+from bot.commands.serve import LOOP_ANSWERS, LOOP_ANSWERS_TO_WRITERS
 from bot.commands.table import HANDLERS
 from bot.errors import CredentialsError, NotPermittedError, OutsideError
 from bot.review.config import Role
@@ -136,7 +136,7 @@ def test_every_command_comes_to_a_visible_end(make_world: Make, way: str, in_thr
 
 @pytest.mark.parametrize("body", EVERY)
 def test_the_reaction_comes_before_anything_else_is_asked(world: Any, body: str) -> None:
-    world.talk.earlier_answers = LOOP_ANSWERS
+    world.talk.earlier_answers = LOOP_ANSWERS_TO_WRITERS
     ref = world.comment(body)
     world.says(body, ref=ref)
     assert world.talk.order[0] == "react"
@@ -152,6 +152,22 @@ def test_a_loop_is_broken_with_one_reaction_and_no_word(world: Any) -> None:
     assert (outcome.what, len(world.talk.answers)) == ("refused", 1)
     assert "loop" in outcome.why
     assert world.talk.reactions_to(ref) == [Reaction.SEEN, Reaction.NO]
+
+
+@pytest.mark.parametrize(
+    ("by", "answers", "is_heard"),
+    [
+        ("ada", LOOP_ANSWERS, True),
+        ("ada", LOOP_ANSWERS_TO_WRITERS, False),
+        ("stranger", LOOP_ANSWERS, False),
+    ],
+)
+def test_strangers_cannot_use_up_the_answers_of_those_who_may_write(
+    world: Any, by: str, answers: int, is_heard: bool
+) -> None:
+    world.talk.earlier_answers = answers
+    world.says("/spark pause", by=by)
+    assert len(world.talk.answers) == is_heard
 
 
 @pytest.mark.parametrize("body", EVERY)
@@ -256,9 +272,10 @@ def test_a_reply_in_a_persons_thread_is_nobodys_business(world: Any) -> None:
 
 def test_a_strangers_reply_costs_nothing_and_is_not_answered(world: Any) -> None:
     thread = world.finding()
+    world.talk.down.add("recall")
     outcome = world.says("Why is this wrong?", by="stranger", thread=thread)
     assert outcome.what == "nothing"
-    assert (world.talk.answers, world.talk.reactions) == ([], [])
+    assert (world.talk.answers, world.talk.reactions, world.talk.order) == ([], [], [])
 
 
 def test_a_reply_that_cannot_be_read_gets_a_reaction(make_world: Make) -> None:

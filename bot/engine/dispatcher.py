@@ -111,6 +111,11 @@ class Dispatcher:
             log.info("job.withdrawn", jobs=stopped, why=why, job=by.id, delivery=by.delivery)
         return stopped
 
+    def lately(self, job: Job, seconds: float) -> int:
+        """How many jobs came in its lane in the seconds before it, itself among them."""
+        with self.database.read() as connection:
+            return intake.lately(connection, job, seconds)
+
     def pass_on(self, told: Told, cause: StopCause) -> None:
         """What a transaction did to other jobs, to their pages and runs."""
         for job in told.ended:

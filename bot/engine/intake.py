@@ -137,6 +137,11 @@ _SAME_UNLESS_FAILED: Final = _same(jobs.c.state != JobState.FAILED.value)
 _WAITING: Final = select(func.count()).select_from(
     select(literal(1)).where(jobs.c.state == JobState.QUEUED.value).limit(bindparam("most", type_=Integer)).subquery()
 )
+_LATELY: Final = select(func.count()).where(
+    jobs.c.lane == bindparam("in_lane", type_=Text),
+    jobs.c.created_at > bindparam("since", type_=Float),
+    jobs.c.created_at <= bindparam("until", type_=Float),
+)
 _STOP_LANE: Final = _stopping(jobs.c.lane == bindparam("in_lane", type_=Text))
 _NEW_JOB: Final = insert(jobs)
 _NEW_DELIVERY: Final = insert(deliveries)
@@ -201,6 +206,12 @@ def submit(connection: Connection, parent: Job, work: Work, *, now: float) -> tu
     if connection.execute(made).first() is not None or _known_work(connection, work, but=parent.id) is not None:
         return None, Told()
     return _add(connection, parent.delivery, work, created_at=now, queue=None)
+
+
+def lately(connection: Connection, job: Job, seconds: float) -> int:
+    """How many jobs came in the lane of `job` in the seconds before it, itself among them; whatever became of them."""
+    given = {"in_lane": lane_of(job.work), "since": job.created_at - seconds, "until": job.created_at}
+    return connection.execute(_LATELY, given).scalar_one()
 
 
 def note(connection: Connection, delivery: Delivery, answer: str) -> AlreadyKnown | None:

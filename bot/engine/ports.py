@@ -51,6 +51,10 @@ class Control(Protocol):
         """End the reviews that run or wait for a pull of this repository; what answers comments goes on. Gives how many."""
         ...
 
+    def lately(self, seconds: float) -> int:
+        """How many jobs of this job's kind came for its pull in the seconds before it, itself among them."""
+        ...
+
 
 class Runner(Protocol):
     """Does the work of jobs."""

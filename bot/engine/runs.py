@@ -48,6 +48,10 @@ class Desk(Protocol):
         """End the reviews that run or wait for a pull."""
         ...
 
+    def lately(self, job: Job, seconds: float) -> int:
+        """How many jobs came in its lane in the seconds before it, itself among them."""
+        ...
+
 
 class Running:
     """One run of a job: the `Control` port."""
@@ -142,6 +146,10 @@ class Running:
     def withdraw(self, number: int, why: str) -> int:
         """End the reviews that run or wait for a pull of this job's repository. Safe to repeat."""
         return self._patiently(lambda: self._desk.withdraw(self._job, number, why))
+
+    def lately(self, seconds: float) -> int:
+        """See `Control.lately`."""
+        return self._patiently(lambda: self._desk.lately(self._job, seconds))
 
     def _patiently(self, do: Callable[[], T]) -> T:
         """A database that restarts must not cost a review."""

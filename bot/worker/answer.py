@@ -6,16 +6,18 @@ killed one finds the answer that is there and says nothing twice. The text of a 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from bot import log
 from bot.commands import answers
 from bot.commands.call import addressed
 from bot.commands.model import Command, Outcome, Reaction, Verb
 from bot.commands.ports import Memory
-from bot.commands.serve import serve
+from bot.commands.serve import LOOP_ANSWERS, serve
 from bot.diff.model import Patch
 from bot.engine.model import Ended, JobState
 from bot.engine.ports import Control
@@ -31,6 +33,11 @@ from bot.wiring.desk import CommentDesk, CommentErrand
 from bot.worker.endings import cut_short
 
 _READS_CHANGE = frozenset({Verb.FIX, Verb.EXPLAIN, Verb.ASK})
+FLOOD_MINUTES: Final = 10
+FLOOD: Final = 60
+"""So many comments that may be for us, on one pull in so many minutes, are a flood: those above cost one reaction at most,
+whoever writes them. Answers alone have a lower bound (`serve.LOOP_ANSWERS`); what is heard without a word has this one.
+"""
 _STATES = {"nothing": JobState.SKIPPED, "failed": JobState.FAILED}
 """What an outcome is as the end of a job; DONE for all others, a refusal among them."""
 
@@ -91,9 +98,13 @@ class CommentAnswer:
 
     def _done(self) -> Ended:
         try:
+            if (count := self._control.lately(FLOOD_MINUTES * 60.0)) > FLOOD:
+                return self._flooded(count)
             if self._work.command is not None:
                 self._acknowledge()
-            if isinstance(self._work.command, Command) and self._work.command.verb in _READS_CHANGE:
+            reads = isinstance(self._work.command, Command) and self._work.command.verb in _READS_CHANGE
+            # Ahead of the answer to who asks; not while strangers may be at play.
+            if reads and count <= LOOP_ANSWERS:
                 self._front.expect_change()
             # All of it may be repeated: what was said or changed before GitHub went away is found.
             outcome = self._shared.patiently(
@@ -113,6 +124,13 @@ class CommentAnswer:
             self._say_so(OutsideError(f"a bug in Spark stopped it ({kind})", remedy="What it had done before stands"))
             return Ended(state=JobState.FAILED, why=f"A bug stopped it ({kind})", error=kind)
         return self._ended(outcome)
+
+    def _flooded(self, count: int) -> Ended:
+        if self._work.command is not None:
+            with contextlib.suppress(SparkError):
+                self._front.talk.react(self._work.comment, Reaction.NO)
+        log.warning("comment.flood", comments=count, minutes=FLOOD_MINUTES, **self._fields)
+        return self._ended(Outcome(what="refused", why=f"{count} comments in {FLOOD_MINUTES} minutes are too many"))
 
     def _acknowledge(self) -> None:
         """The first thing that is sent. Where GitHub does not take it, the command is carried out all the same."""

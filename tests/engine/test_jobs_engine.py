@@ -218,12 +218,13 @@ def test_a_command_stops_the_reviews_of_its_pull_and_nothing_else(
     review, other = take(engine, order(1)), take(engine, order(2))
     for _ in range(2):
         scripted.next()
-    until_stopped, stopped = scripted.act, []
+    until_stopped, stopped, came = scripted.act, [], []
 
     def act(control: Control) -> Ended:
         if control.job.is_talk and control.job.number == 1:
             stopped.extend(control.withdraw(1, "Paused by ada") for _ in range(2))
             control.submit(order(1, "b", force=True))
+            came.append(control.lately(60.0))
             return Ended(state=JobState.DONE, outcome="answered", timing={"ack": 0.1})
         ended: Ended = until_stopped(control)
         return ended
@@ -235,6 +236,7 @@ def test_a_command_stops_the_reviews_of_its_pull_and_nothing_else(
     reaches(engine, review, JobState.SUPERSEDED)
     reaches(engine, command, JobState.DONE)
     assert stopped == [1, 0]
+    assert came == [1], "of the comments on its own pull"
     found = engine.history.job(command)
     assert found is not None
     assert found.outcome == "answered"

@@ -53,6 +53,8 @@ class Line:
     submitted: list[Work] = field(default_factory=list)
     withdrawn: list[tuple[int, str]] = field(default_factory=list)
     released: list[float] = field(default_factory=list)
+    comments: int = 1
+    """That came on the pull lately."""
     on_keep: Callable[[], None] = lambda: None
     _callbacks: dict[int, Callable[[], None]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -93,6 +95,9 @@ class Line:
     def withdraw(self, number: int, why: str) -> int:
         self.withdrawn.append((number, why))
         return 1
+
+    def lately(self, seconds: float) -> int:
+        return self.comments
 
     def of(self, kind: LiveKind) -> list[LiveEvent]:
         return [event for event in self.told if event.kind is kind]

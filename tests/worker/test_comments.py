@@ -18,6 +18,7 @@ from bot.review.render.markers import finding_marker, note_marker, read_dismissa
 from bot.sandbox.github import talk
 from bot.sandbox.github.faults import Fault, Kind, When
 from bot.sandbox.github.records import Comment, IssueComment, Review
+from bot.worker.answer import FLOOD, FLOOD_MINUTES
 
 US = "spark[bot]"
 KINDS = {Comment: CommentKind.THREAD, IssueComment: CommentKind.CONVERSATION, Review: CommentKind.REVIEW}
@@ -316,3 +317,29 @@ def test_the_day_s_purse_and_the_repositorys_limit_hold_for_commands(room: Any) 
     assert taken[-1] == 0.0
     assert "budget" in answers(room)[0].body
     assert ended.usd == 0.0
+
+
+# -- floods
+
+
+@pytest.mark.parametrize("body", ["/spark ask why", "/sprak help", "/spark review deep"])
+def test_a_flood_of_commands_costs_one_reaction_each(room: Any, body: str) -> None:
+    """Also of those that are never answered in words, such as `/spark review`."""
+    said = say(room, body)
+    before = len(list(room.github.requests))
+    ended, _ = answer(room, said, comments=FLOOD + 1)
+    assert (ended.state, ended.outcome) == (JobState.DONE, "refused")
+    assert ended.why == f"{FLOOD + 1} comments in {FLOOD_MINUTES} minutes are too many"
+    assert reactions(said) == ["confused"]
+    assert answers(room) == []
+    assert sum("/app" not in seen.path for seen in list(room.github.requests)[before:]) == 1
+
+
+def test_a_flood_of_replies_costs_nothing(room: Any) -> None:
+    """Thanks are heard with a thumb up, which takes a call to the model, and leave no answer to count."""
+    said = talk.reply(room.repo, finding(room), "Thanks!", by="mona")
+    before = len(list(room.github.requests))
+    ended, _ = answer(room, said, comments=FLOOD + 1)
+    assert ended.outcome == "refused"
+    assert reactions(said) == []
+    assert [seen for seen in list(room.github.requests)[before:] if "/app" not in seen.path] == []

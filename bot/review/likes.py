@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bot.review.fingerprint import family
+from bot.review.fingerprint import family, normal
 from bot.review.memory import FindingNote, Remembered
 from bot.review.merge import alike, same
 from bot.review.model import Category, Finding, Severity
@@ -18,6 +18,8 @@ from bot.review.whereabouts import Fate, Placed
 
 _SAME_WORDS: Final = 0.5
 _LIKE_WORDS: Final = 0.6
+_TELLING: Final = 12
+"""So many characters must lines have to be known again in another file: `return None` stands everywhere."""
 _REACH: Final = 10
 """Lines around the place of text that is gone in which what took its place is looked for."""
 BY_HAND: Final = "resolved by hand"
@@ -38,23 +40,30 @@ def match(finding: Finding, placed: Sequence[Placed]) -> Placed | None:
 
 
 def remembered_like(finding: Finding, remembered: Sequence[Remembered]) -> Remembered | None:
-    """What was dismissed in another pull of the repository and is this again; the newest. Never what was less severe."""
+    """What was dismissed in another pull of the repository and is this again; the newest. Never what was less severe.
+
+    A tool's rule is dismissed for its file, but not one about security: that one place is safe says nothing of the next.
+    """
     lines = line_digests(finding.anchor.text)
+    is_telling = sum(len(normal(line)) for line in finding.anchor.text) >= _TELLING
     for each in remembered:
         if finding.severity.rank > each.severity.rank:
             continue
-        is_tools = bool(finding.rule) and (finding.path, finding.source, finding.rule) == (
-            each.path,
-            each.source,
-            each.rule,
+        is_tools = (
+            bool(finding.rule)
+            and finding.category is not Category.SECURITY
+            and (finding.path, finding.source, finding.rule) == (each.path, each.source, each.rule)
         )
         has_its_lines = (
             bool(lines)
             and lines == each.lines
+            and (is_telling or finding.path == each.path)
             and _same_kind(finding, each.rule, each.category)
             and alike(finding.title, each.title) >= _SAME_WORDS
         )
-        if finding.fingerprint == each.fingerprint or is_tools or has_its_lines:
+        # The lines as well, where they are known: an identity alone is short enough to be sought for.
+        is_same = finding.fingerprint == each.fingerprint and each.lines in {(), lines}
+        if is_same or is_tools or has_its_lines:
             return each
     return None
 

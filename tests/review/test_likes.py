@@ -191,6 +191,26 @@ def test_what_was_dismissed_in_another_pull_is_known_by_identity_but_never_when_
     assert remembered_like(replace(finding, severity=Severity.CRITICAL), [same]) is None
 
 
+def test_short_lines_are_known_again_in_their_own_file_alone(found) -> None:
+    """A dismissed `return x` of one file says nothing of the one in another."""
+    short = found({"a.py": ("a\n", "a\nreturn x\n")}, "return x")
+    before = memory(lines=(line_digest("return x"),))
+    assert remembered_like(short, [before]) is None
+    assert remembered_like(short, [replace(before, path="a.py")]) is not None
+
+
+def test_an_identity_with_other_lines_is_another_finding(found) -> None:
+    finding = found(THEN, "divide(total, n)")
+    assert remembered_like(finding, [memory(fingerprint=finding.fingerprint, lines=(line_digest("x"),))]) is None
+
+
+def test_a_rule_about_security_is_dismissed_for_its_place_alone(found) -> None:
+    finding = found(THEN, "divide(total, n)", source="ruff", rule="S602", category=Category.SECURITY)
+    before = memory(path="a.py", source="ruff", rule="S602", category=Category.SECURITY)
+    assert remembered_like(finding, [replace(before, lines=(line_digest("run(other, shell=True)"),))]) is None
+    assert remembered_like(finding, [before]) is before
+
+
 def test_a_tools_rule_that_was_dismissed_in_a_file_stays_dismissed_there(found) -> None:
     finding = found(THEN, "divide(total, n)", source="ruff", rule="B904", title="Other words")
     before = memory(path="a.py", source="ruff", rule="B904", lines=())

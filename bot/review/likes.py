@@ -99,6 +99,9 @@ def _is_its_like(finding: Finding, placed: Placed) -> bool:
     if dismissal.how == BY_HAND and (placed.known.closed or placed.fate is Fate.CHANGED):
         # Who mends something and resolves its thread has not said that it was no defect.
         return False
+    if finding.category is Category.SECURITY and line_digests(finding.anchor.text) != note.lines:
+        # An author who had one place waved through could bring in the next one under its name.
+        return False
     if finding.rule or note.rule:
         return (finding.source, finding.rule) == (note.source, note.rule)
     return family(finding.category) == family(note.category) and alike(finding.title, note.title) >= _LIKE_WORDS

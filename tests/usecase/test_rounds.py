@@ -328,18 +328,29 @@ def test_a_low_finding_is_told_in_the_second_round_and_where_the_gate_is_about_l
 
 
 def test_a_dismissed_finding_and_its_likes_stay_silent(pull) -> None:
-    at = [thread.path for thread in pull.publisher.threads].index("run.py")
+    at = [thread.path for thread in pull.publisher.threads].index("load.py")
     pull.publisher.resolves(at, "ada")
-    pull.script = says_of(
-        pull, TWO | {("more.py", "print(eval(input()))"): {**TWO[EVAL], "title": "Evaluates what a user typed in"}}
-    )
-    pull.push(more="print(eval(input()))\n")
+    like = {**TWO[DEFAULT], "title": "Mutable default argument here"}
+    pull.script = says_of(pull, TWO | {("more.py", "def more(cache={}):"): like})
+    pull.push(more="def more(cache={}):\n    return cache\n")
     review = pull.review()
     dismissed = [one for one in review.findings if one.status is FindingStatus.DISMISSED]
-    assert [(one.path, one.excused) for one in dismissed] == [("more.py", True), ("run.py", True)]
+    assert [(one.path, one.excused) for one in dismissed] == [("load.py", True), ("more.py", True)]
     assert len(pull.publisher.threads) == 2
     assert "2 dismissed earlier" in pull.publisher.notes[0].body
     assert f"[thread 1]({pull.publisher.threads[at].url})" in pull.publisher.notes[0].body
+
+
+def test_a_hole_in_other_code_is_no_like_of_one_that_was_dismissed(pull) -> None:
+    """An author who had one place waved through could bring in the next one under its name."""
+    pull.config = "gate:\n  fail_on: critical\n"
+    at = [thread.path for thread in pull.publisher.threads].index("run.py")
+    pull.publisher.resolves(at, "ada")
+    pull.script = says_of(pull, TWO | {("more.py", "print(eval(input()))"): TWO[EVAL]})
+    pull.push(more="print(eval(input()))\n")
+    review = pull.review()
+    assert (review.verdict, review.reason) == (Verdict.FAIL, "1 finding of critical")
+    assert [one.path for one in review.findings if one.status is FindingStatus.POSTED] == ["more.py"]
 
 
 def test_what_was_dismissed_in_another_pull_is_not_said_and_the_summary_names_where(world) -> None:

@@ -1,7 +1,8 @@
-"""Makes docs/images/live-review.png and docs/images/reviews.png: `python tests/browser/pictures.py`.
+"""Makes live-review.png, reviews.png, pull-request.png and thread.png in docs/images: `python tests/browser/pictures.py`.
 
-A server process on the stand-ins, as in `spark demo`; several pulls, one of them watched while it is reviewed. Needs
-Debian's chromium. `--all FOLDER` also writes every other state and size there, to be looked at.
+A server process on the stand-ins, as in `spark demo`; several pulls, one of them watched while it is reviewed, one whose
+author talks back. Needs Debian's chromium. `--all FOLDER` also writes every other state and size there, to be looked at;
+`--talk` makes the last two alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,8 @@ sys.path.insert(0, str(ROOT))
 
 from bot.cli.demo_stage import Server, Stage, server, stage  # noqa: E402
 from bot.sandbox import example  # noqa: E402
+from bot.sandbox.github import talk  # noqa: E402
+from bot.sandbox.github.threads import pull_threads  # noqa: E402
 
 IMAGES: Final = ROOT / "docs" / "images"
 MOST_BYTES: Final = 250_000
@@ -51,9 +55,18 @@ def over(page: Any, url: str) -> None:
     page.wait_for_selector("main[data-over=yes]", timeout=90_000)
 
 
-def picture(page: Any, path: Path) -> None:
-    """Keep it, small enough."""
-    page.screenshot(path=str(path))
+def until(what: Callable[[], bool]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + 60
+    while not what():
+        if time.monotonic() > deadline:
+            raise SystemExit("a command was not carried out")
+        time.sleep(0.02)
+
+
+def picture(page: Any, path: Path, *, whole: bool = False) -> None:
+    """Keep it, small enough. `whole`: all of the page, not what the window shows."""
+    page.screenshot(path=str(path), full_page=whole)
     size = path.stat().st_size
     sys.stdout.write(f"{path}: {size:,} bytes\n")
     if path.parent == IMAGES and size > MOST_BYTES:
@@ -108,22 +121,62 @@ def take(here: Stage, there: Server, browser: Browser, rest: Path | None) -> Non
     picture(page, rest / "done.png")
 
 
+def take_talk(here: Stage, there: Server, browser: Browser) -> None:
+    """A file with its comments; then the life of one thread: found, asked about, mended by a commit, resolved."""
+    page = browser.new_page(viewport={"width": 1120, "height": 1385}, reduced_motion="reduce")
+    pull = here.open_pull()
+    over(page, f"{there.url}/reviews/{job_of(here)}")
+    page.goto(f"{here.page}/pull/1/files")
+    page.evaluate("""() => {
+        const files = [...document.querySelectorAll('.file, .box')].filter(each => each.querySelector('table'));
+        for (const each of files) if (!each.textContent.includes('shelf/store.py')) each.remove();
+    }""")
+    picture(page, IMAGES / "pull-request.png", whole=True)
+    thread = next(each for each in pull_threads(here.repo, pull) if "SQL" in each.comments[0].body)
+
+    def said(count: int) -> bool:
+        return len(thread.comments) >= count
+
+    talk.reply(here.repo, thread, "/spark fix", by=example.AUTHOR)
+    until(lambda: said(3))
+    talk.reply(here.repo, thread, "/spark fix --commit", by=example.AUTHOR)
+    until(lambda: said(6) and thread.resolved_by is not None)
+    page.goto(f"{here.page}/pull/1")
+    # By GitHub's own names: this Chromium has no font of emoji.
+    page.evaluate("""() => {
+        for (const each of document.querySelectorAll('.reactions .badge'))
+            each.textContent = each.textContent.replace('👀', 'eyes').replace('🚀', 'rocket');
+    }""")
+    box = page.locator(".thread", has_text="SQL is put together").first
+    path = IMAGES / "thread.png"
+    box.screenshot(path=str(path))
+    sys.stdout.write(f"{path}: {path.stat().st_size:,} bytes\n")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", type=Path, metavar="FOLDER")
-    rest = parser.parse_args().all
+    parser.add_argument("--talk", action="store_true")
+    options = parser.parse_args()
+    rest = options.all
     if rest is not None:
         rest.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("Debian's chromium is not installed")
     began = time.monotonic()
-    with stage(tps=90, ttft=0.2) as here, server(here.env("standard")) as there, sync_playwright() as playwright:
-        there.wait()
-        here.deliver_to(there.url)
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        take(here, there, browser, rest)
+        with stage(tps=1000, ttft=0.15) as here, server(here.env("standard")) as there:
+            there.wait()
+            here.deliver_to(there.url)
+            take_talk(here, there, browser)
+        if not options.talk:
+            with stage(tps=90, ttft=0.2) as here, server(here.env("standard")) as there:
+                there.wait()
+                here.deliver_to(there.url)
+                take(here, there, browser, rest)
         browser.close()
     sys.stdout.write(f"{time.monotonic() - began:.0f} s\n")
 

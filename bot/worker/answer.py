@@ -23,6 +23,7 @@ from bot.engine.model import Ended, JobState
 from bot.engine.ports import Control
 from bot.errors import OutsideError, SparkError
 from bot.github.app import App
+from bot.github.people import Collaborators
 from bot.hooks.orders import AnswerComment, Cause, ReviewPull
 from bot.model.budget import Purse
 from bot.review.model import Effort, RepoName
@@ -35,9 +36,10 @@ from bot.worker.endings import cut_short
 _READS_CHANGE = frozenset({Verb.FIX, Verb.EXPLAIN, Verb.ASK})
 FLOOD_MINUTES: Final = 10
 FLOOD: Final = 60
-"""So many comments that may be for us, on one pull in so many minutes, are a flood: those above cost one reaction at most,
-whoever writes them. Answers alone have a lower bound (`serve.LOOP_ANSWERS`); what is heard without a word has this one.
+"""So many comments that may be for us, on one pull in so many minutes, are a flood: those above cost one reaction, and one
+question about who writes. Answers alone have a lower bound (`serve.LOOP_ANSWERS`); what is heard without a word has this one.
 """
+FLOOD_OF_WRITERS: Final = 300
 _STATES = {"nothing": JobState.SKIPPED, "failed": JobState.FAILED}
 """What an outcome is as the end of a job; DONE for all others, a refusal among them."""
 
@@ -75,6 +77,7 @@ class CommentAnswer:
                 purse=purse(job.id) if purse is not None else None,
             ),
         )
+        self._people = Collaborators(self._client, job.repo, stop=self._stop)
         self._timing: dict[str, float] = {}
 
     def run(self) -> Ended:
@@ -98,7 +101,8 @@ class CommentAnswer:
 
     def _done(self) -> Ended:
         try:
-            if (count := self._control.lately(FLOOD_MINUTES * 60.0)) > FLOOD:
+            count = self._control.lately(FLOOD_MINUTES * 60.0)
+            if count > FLOOD and not self._is_heard_all_the_same(count):
                 return self._flooded(count)
             if self._work.command is not None:
                 self._acknowledge()
@@ -124,6 +128,12 @@ class CommentAnswer:
             self._say_so(OutsideError(f"a bug in Spark stopped it ({kind})", remedy="What it had done before stands"))
             return Ended(state=JobState.FAILED, why=f"A bug stopped it ({kind})", error=kind)
         return self._ended(outcome)
+
+    def _is_heard_all_the_same(self, count: int) -> bool:
+        """Commands of those who may write, for longer: else strangers could have nobody heard."""
+        if self._work.command is None or count > FLOOD_OF_WRITERS:
+            return False
+        return self._people.may_write(self._work.sender)
 
     def _flooded(self, count: int) -> Ended:
         if self._work.command is not None:

@@ -7,7 +7,7 @@ from bot.commands.grammar import MOST_REST, parse
 from bot.commands.model import Command
 from bot.commands.registry import COMMANDS, table
 from bot.commands.serve import LOOP_ANSWERS, LOOP_ANSWERS_TO_WRITERS, LOOP_MINUTES
-from bot.worker.answer import FLOOD, FLOOD_MINUTES
+from bot.worker.answer import FLOOD, FLOOD_MINUTES, FLOOD_OF_WRITERS
 
 Read = Callable[[str], str]
 Section = Callable[[str, str], str]
@@ -22,7 +22,8 @@ def test_the_figures_of_the_commands_are_the_real_ones(read: Read, section: Sect
     assert f"up to {MOST_REST:,} characters" in told
     assert f"After {LOOP_ANSWERS} answers on a pull request in {LOOP_MINUTES} minutes" in told
     assert f"({LOOP_ANSWERS_TO_WRITERS} for those who may write)" in told
-    assert f"after {FLOOD} comments for Spark in {FLOOD_MINUTES} minutes" in told
+    flood = f"after {FLOOD} comments for Spark in {FLOOD_MINUTES} minutes ({FLOOD_OF_WRITERS} for those who may write)"
+    assert flood in told
 
 
 def test_every_command_that_a_document_names_is_one(read: Read) -> None:

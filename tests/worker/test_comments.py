@@ -18,7 +18,7 @@ from bot.review.render.markers import finding_marker, note_marker, read_dismissa
 from bot.sandbox.github import talk
 from bot.sandbox.github.faults import Fault, Kind, When
 from bot.sandbox.github.records import Comment, IssueComment, Review
-from bot.worker.answer import FLOOD, FLOOD_MINUTES
+from bot.worker.answer import FLOOD, FLOOD_MINUTES, FLOOD_OF_WRITERS
 
 US = "spark[bot]"
 KINDS = {Comment: CommentKind.THREAD, IssueComment: CommentKind.CONVERSATION, Review: CommentKind.REVIEW}
@@ -323,16 +323,21 @@ def test_the_day_s_purse_and_the_repositorys_limit_hold_for_commands(room: Any) 
 
 
 @pytest.mark.parametrize("body", ["/spark ask why", "/sprak help", "/spark review deep"])
-def test_a_flood_of_commands_costs_one_reaction_each(room: Any, body: str) -> None:
+def test_a_flood_of_commands_costs_a_question_and_a_reaction_each(room: Any, body: str) -> None:
     """Also of those that are never answered in words, such as `/spark review`."""
-    said = say(room, body)
+    said = say(room, body, by="stranger")
     before = len(list(room.github.requests))
     ended, _ = answer(room, said, comments=FLOOD + 1)
     assert (ended.state, ended.outcome) == (JobState.DONE, "refused")
     assert ended.why == f"{FLOOD + 1} comments in {FLOOD_MINUTES} minutes are too many"
     assert reactions(said) == ["confused"]
     assert answers(room) == []
-    assert sum("/app" not in seen.path for seen in list(room.github.requests)[before:]) == 1
+    assert sum("/app" not in seen.path for seen in list(room.github.requests)[before:]) == 2
+
+
+def test_who_may_write_is_heard_in_a_flood_of_others(room: Any) -> None:
+    assert answer(room, say(room, "/spark help"), comments=FLOOD_OF_WRITERS)[0].outcome == "answered"
+    assert answer(room, say(room, "/spark help"), comments=FLOOD_OF_WRITERS + 1)[0].outcome == "refused"
 
 
 def test_a_flood_of_replies_costs_nothing(room: Any) -> None:

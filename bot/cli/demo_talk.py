@@ -75,7 +75,12 @@ def _asks_for_all(asked: _Asked) -> None:
                 asked.shows(moment, f"Spark writes in the first thread: {body}")
                 continue
             case OnGitHub.POSTED if what in missing:
-                asked.shows(moment, "the new head is reviewed, and what is new is posted")
+                new = (
+                    "nothing is new, so the last summary is replaced"
+                    if moment.what is OnGitHub.EDITED
+                    else "what is new is posted"
+                )
+                asked.shows(moment, f"the new head is reviewed: {new}")
             case OnGitHub.RESOLVED if what in missing:
                 asked.shows(moment, "and resolves it")
         if isinstance(what, OnGitHub):

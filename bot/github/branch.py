@@ -16,6 +16,7 @@ from bot.github import limits
 from bot.github.blobs import Place, fetch_blob
 from bot.github.client import GitHubClient, Mutated, mutated
 from bot.github.faults import Cut, Reply, error_for
+from bot.github.modes import no_plain_file
 from bot.github.notes import is_by, pull_path
 from bot.github.pace import OutOfTimeError, Pace
 from bot.github.records import CommitRecord, PullRecord, read_commit_paths, read_commits, read_pull
@@ -69,9 +70,21 @@ class PullBranch:
         repo, branch = record.pull.head_repo, record.pull.head_ref
         assert repo is not None
         answer: Reply | Cut = Cut(reason="not sent")
+        # The text of a link is where it leads: a commit would change that, or put a file in its place.
+        odd = self._client.submit(
+            no_plain_file,
+            self._client,
+            self._repo,
+            draft.expected_head,
+            draft.files,
+            stop=self._stop,
+            doing=self._doing,
+        )
         for _ in range(limits.POST_TRIES):
             if (there := self._landed(repo, branch, draft)) is not None:
                 return there
+            if why := odd.result():
+                return NotCommitted(reason=why)
             try:
                 answer = self._send(repo, branch, draft)
             except OutOfTimeError:

@@ -73,6 +73,16 @@ def test_files_are_changed_added_and_deleted_in_one_commit_with_their_modes(quie
     assert branch.file("old.txt", done.sha) is None
 
 
+@pytest.mark.parametrize("path", ["link.py", "deep/er/link.py"])
+def test_a_link_is_never_committed_to(quiet, bot, path) -> None:
+    """Nothing in a pull's list of files says that one is a link; its text is where it leads."""
+    pull = quiet.new_pull({path: ("120000", b"README.md"), "new.py": "a = 1\n"})
+    before = pull.head_sha
+    done = at(quiet, bot, pull).commit(draft(pull, {"new.py": b"a = 2\n", path: b"/etc/passwd"}))
+    assert done == NotCommitted(reason=f"{path} is a symbolic link")
+    assert pull.head_sha == before
+
+
 def test_a_branch_that_has_moved_is_left_alone(quiet, branch, pull) -> None:
     wanted = draft(pull)
     moved = quiet.repo.commit(pull.head_ref, {"late.py": "x = 1\n"}, author="ann")

@@ -15,7 +15,7 @@ from bot.commands.call import Call
 from bot.commands.commits import earlier, forbidden, message, new_secret
 from bot.commands.edits import Edited, Span, Unedited, edited, hull, replacement, source_lines
 from bot.commands.fix_all import fix_all
-from bot.commands.fix_target import Refused, Target, in_file, in_thread, named_file
+from bot.commands.fix_target import Refused, Target, in_file, in_thread, named_file, only_heard
 from bot.commands.model import Outcome, Reaction, Verb
 from bot.commands.ports import CommitDraft, Committed, PullCommit
 from bot.diff.anchors import anchor_lines
@@ -24,8 +24,9 @@ from bot.diff.mend import join_lines
 from bot.diff.model import Anchor, Side
 from bot.review.model import Usage
 from bot.review.ports import Opened
+from bot.review.recall import line_digests
 from bot.review.render.characters import hides
-from bot.review.render.markers import read_keys, step_marker
+from bot.review.render.markers import NOTE_SUGGESTION, note_marker, read_keys, step_marker
 from bot.review.render.redact import Redactor
 
 LONGEST_SUGGESTION = 20_000
@@ -170,7 +171,7 @@ class _Fixing:
         inside = self._in_thread(made)
         if isinstance(inside, _Suggestion):
             body = fix_words.suggested(made.why, inside.text, crlf=inside.crlf, fallen=fallen, redactor=redactor)
-            return self._answered(body, "suggested", "a suggestion in the thread")
+            return self._answered(f"{body}{self._carried(inside)}", "suggested", "a suggestion in the thread")
         elsewhere = self._elsewhere(made)
         if isinstance(elsewhere, _Suggestion):
             url = self._posted(made, elsewhere)
@@ -199,6 +200,18 @@ class _Fixing:
         if anchor is None or not anchor.start_line - 1 <= start <= end <= anchor.line:
             return None
         return self._proven(made, anchor)
+
+    def _carried(self, suggestion: _Suggestion) -> str:
+        """The finding with this patch, as a mark: so that `--commit` and `/spark fix all` take just this one.
+
+        Not for what somebody asked for beside it, and not where a stranger had a word in it: those commit without a look.
+        """
+        known, thread = self._call.known, self._call.thread
+        if known is None or thread is None or self._target.instruction or len(suggestion.text) > NOTE_SUGGESTION:
+            return ""
+        if line_digests(suggestion.anchor.text) != known.note.lines or not only_heard(self._call, thread):
+            return ""
+        return f"\n\n{note_marker(replace(known.note, suggestion=suggestion.text))}"
 
     def _elsewhere(self, made: Edited) -> _Suggestion | str:
         """For other lines of the diff: all of the edit in one hunk."""

@@ -242,6 +242,12 @@ def _problems(call: Call, thread: Thread) -> tuple[Problem, ...]:
     return (Problem(label="", title="", body=text),)
 
 
+def only_heard(call: Call, thread: Thread) -> bool:
+    """Whether nobody but us and those whose words may shape a commit has said anything in the thread."""
+    others = {comment.login for comment in thread.comments[1:] if not comment.is_ours}
+    return others <= _heard(call, others)
+
+
 def _conversation(call: Call, thread: Thread) -> str:
     told = [comment for comment in thread.comments[1:] if comment.id != call.ref.id]
     if call.command is not None and call.command.commit:

@@ -87,7 +87,7 @@ def _took_its_place(finding: Finding, placed: Placed) -> bool:
         and _same_kind(finding, note.rule, note.category)
         and finding.anchor.start_line <= placed.near + reach
         and finding.anchor.line >= placed.near - reach
-        and alike(finding.title, note.title) >= _SAME_WORDS
+        and (_is_one_rule(finding, note) or alike(finding.title, note.title) >= _SAME_WORDS)
         and (placed.known.dismissal is None or _no_worse(finding.severity, note))
     )
 
@@ -116,3 +116,8 @@ def _same_kind(finding: Finding, rule: str, category: Category) -> bool:
     if finding.rule and rule:
         return finding.rule == rule
     return family(finding.category) == family(category)
+
+
+def _is_one_rule(finding: Finding, note: FindingNote) -> bool:
+    """What a tool's rule says of a line is worded by what stands there, and is the same thing all the same."""
+    return bool(finding.rule) and (finding.source, finding.rule) == (note.source, note.rule)

@@ -114,6 +114,20 @@ def test_every_patch_goes_into_one_commit_that_was_reviewed_again(pull: Callable
     assert world.talk.reactions_to(ref) == [Reaction.SEEN, Reaction.DONE]
 
 
+def test_a_patch_that_was_asked_for_in_a_thread_is_taken_with_the_others(pull: Callable[..., World]) -> None:
+    at = tag(HEAD["src/part_1.py"], 2)
+    edit = json.dumps({"from": at, "to": at, "text": BETTER})
+    world = pull(model(fix=lambda _prompt: f'{edit}\n{{"end": true}}'))
+    found(world, 0)
+    asked = found(world, 1, patch=None)
+    world.says("/spark fix", thread=asked)
+
+    world.says("/spark fix all")
+
+    assert set(world.branch.made[0].files) == {"src/part_0.py", "src/part_1.py"}
+    assert "**Without a patch" not in world.last
+
+
 def test_patches_of_other_lines_of_one_file_go_together_and_equal_ones_are_one(pull: Callable[..., World]) -> None:
     world = pull()
     found(world, line=2)

@@ -79,6 +79,14 @@ def test_the_same_words_far_from_the_place_are_another_finding(posted, place, fo
     assert match(found(far, "divide(total, n or 0)", title=TITLE), placed) is None
 
 
+def test_a_tools_rule_on_changed_lines_is_the_same_however_it_is_worded(posted, place, found) -> None:
+    tool = {"source": "ruff", "category": Category.BUG, "severity": Severity.MEDIUM, "votes": None, "passes": ()}
+    placed = place(posted(THEN, "a.py", 20, rule="B904", title="Raise from None", **tool), CHANGED)
+    again = found(CHANGED, "divide(total, n or 0)", rule="B904", title="A cause is lost here", **tool)
+    assert match(again, placed) is placed[0]
+    assert match(replace(again, rule="B905"), placed) is None
+
+
 def test_other_lines_at_the_same_place_are_merged_as_within_one_review(posted, place, found, finding_of) -> None:
     """The model points at one line more than last time: another identity, the same place and words."""
     placed = place(posted(THEN, "a.py", 20), THEN)

@@ -377,6 +377,10 @@ class Remembrance(Protocol):
         """The newest first, at most some hundreds. May wait for a database."""
         ...
 
+    def remember(self, what: Remembered) -> None:
+        """Keep it; again is the same as once."""
+        ...
+
     def forget(self, note: FindingNote) -> None:
         """It is not dismissed any more."""
         ...

@@ -149,11 +149,6 @@ def standing(thread: Thread) -> Standing:
     return now
 
 
-def is_taken_back(known: KnownFinding) -> bool:
-    """Whether a dismissal that we confirmed holds no more: somebody opened the thread again."""
-    return known.dismissal is None and not known.thread.is_resolved and standing(known.thread) is Standing.DISMISSED
-
-
 _STEPS = {
     FIXED: Standing.FIXED,
     CLOSED: Standing.CLOSED,

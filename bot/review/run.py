@@ -28,7 +28,7 @@ from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
 from bot.review.prompt import passes
-from bot.review.recall import is_taken_back
+from bot.review.repository import keep_true
 from bot.review.rounds import Round, begin_round, rules_of
 from bot.review.settle import Past
 from bot.review.streams import Heard, Retried, StreamDone
@@ -134,7 +134,7 @@ class _Run:
                 recall=recall or Recall(),
                 placed=self._follow_ups.placed,
                 answers=self._follow_ups.answers,
-                remembered=self._remembered(remembered, recall or Recall()),
+                remembered=self._remembered(remembered),
             )
             return self._finish(diff_at, book, past, current, unreadable)
 
@@ -156,21 +156,16 @@ class _Run:
         except SparkError as error:
             return None, error
 
-    def _remembered(self, asked: Future[Sequence[Remembered]] | None, recall: Recall) -> Sequence[Remembered]:
-        """What the repository remembers, without what was taken back on this pull: that is forgotten for good."""
+    def _remembered(self, asked: Future[Sequence[Remembered]] | None) -> Sequence[Remembered]:
+        """What the repository remembers, with what people did on this pull since its last review."""
         memory = self._services.memory
         if asked is None or memory is None:
             return ()
-        taken_back = {known.note.fingerprint: known.note for known in recall.findings if is_taken_back(known)}
         try:
-            remembered = asked.result()
-            for each in remembered:
-                if each.fingerprint in taken_back:
-                    memory.forget(taken_back[each.fingerprint])
+            return keep_true(memory, asked.result(), self._follow_ups.placed)
         except SparkError as error:
             self._tally.tell([f"What was dismissed in this repository could not be read: {error.what}."])
             return ()
-        return [each for each in remembered if each.fingerprint not in taken_back]
 
     # -- starting work in threads ------------------------------------------------------------------------------
 

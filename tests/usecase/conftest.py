@@ -262,6 +262,9 @@ class Shelf:
             raise self.error
         return self.dismissed
 
+    def remember(self, what: Remembered) -> None:
+        self.dismissed = [what, *self.dismissed]
+
     def forget(self, note: FindingNote) -> None:
         self.dismissed = [each for each in self.dismissed if each.fingerprint != note.fingerprint]
 

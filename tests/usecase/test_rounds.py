@@ -404,6 +404,28 @@ def test_a_dismissal_that_was_taken_back_is_forgotten_by_the_repository_as_well(
     )
 
 
+def test_what_a_writer_resolved_by_hand_is_remembered_by_the_repository_while_it_stands(pull) -> None:
+    pull.memory = pull.shelf()
+    known = pull.publisher.recall().findings[0]
+    pull.publisher.resolves(pull.publisher.threads.index(known.thread), "stranger")
+    pull.push()
+    pull.review()
+    assert pull.memory.dismissed == []
+    pull.publisher.resolves(0, "ada")
+    pull.push()
+    pull.review()
+    (kept,) = pull.memory.dismissed
+    assert (kept.fingerprint, kept.by, kept.reason) == (known.note.fingerprint, "ada", "resolved by hand")
+    pull.push()
+    pull.review()
+    assert pull.memory.dismissed == [kept]
+    # Somebody opens the thread again.
+    pull.publisher.threads[0] = replace(pull.publisher.threads[0], is_resolved=False, resolved_by="")
+    pull.push()
+    pull.review()
+    assert pull.memory.dismissed == []
+
+
 def test_a_memory_of_the_repository_that_cannot_be_read_is_told_and_loses_nothing_else(pull) -> None:
     pull.memory = pull.shelf(error=OutsideError("the database is locked"))
     pull.push()

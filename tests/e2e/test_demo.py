@@ -67,7 +67,7 @@ def test_the_demo_reviews_a_pull_by_its_webhook_answers_commands_and_writes_the_
     moments = [seconds_of(everything, what) for what in talk]
     assert moments == sorted(moments)
     assert moments[0] < 1
-    assert re.search(r"Spark answers: Committed [0-9a-f]{7}: 8 findings in 4 files\.", everything)
+    assert re.search(r"Spark answers: Committed [0-9a-f]{7}: 9 findings in 4 files\.", everything)
     for name in ("live", "pull-request", "check", "report", "conversation"):
         page = desk.path / "pages" / f"{name}.html"
         assert str(page.relative_to(desk.path)) in ended.out

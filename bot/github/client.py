@@ -193,8 +193,12 @@ class GitHubClient:
 
         Never repeated: whoever sends it must look before it sends again, unless twice is the same as once.
         """
-        body = {"query": mutation, "variables": {"input": dict(given)}}
-        return _spoken(self.call("POST", self._line.graphql_url, stop=stop, body=body))
+        return self.mutate_all(mutation, {"input": dict(given)}, stop=stop)
+
+    def mutate_all(self, document: str, variables: Mapping[str, Any], *, stop: Stop) -> Reply | Cut:
+        """Send a document of mutations once, likewise; `mutations.outcomes` reads what comes of several."""
+        body = {"query": document, "variables": dict(variables)}
+        return _spoken(self.call("POST", self._line.graphql_url, stop=stop, body=body), is_write=True)
 
     def pages(
         self,
@@ -242,15 +246,16 @@ def _graph(answer: Any) -> Mutated:
     return Mutated(data=data if isinstance(data, dict) else None, errors=told)
 
 
-def _spoken(answer: Reply | Cut) -> Reply | Cut:
-    """GraphQL tells of its rate limit with a 200 [docs, rate limits for the GraphQL API]; as a 429 everybody knows it."""
+def _spoken(answer: Reply | Cut, *, is_write: bool = False) -> Reply | Cut:
+    """GraphQL tells of its rate limit with a 200 [docs, rate limits for the GraphQL API]; as a 429 everybody knows it.
+
+    A write of which a part was done stays what it is: a 429 says that nothing was written.
+    """
     if not isinstance(answer, Reply) or answer.status != 200 or "RATE_LIMITED" not in answer.text:
         return answer
-    return (
-        replace(answer, status=429)
-        if any(e.startswith("RATE_LIMITED:") for e in _graph(answer.json()).errors)
-        else answer
-    )
+    found = _graph(answer.json())
+    is_done = is_write and any(given is not None for given in (found.data or {}).values())
+    return replace(answer, status=429) if found.is_a("RATE_LIMITED") and not is_done else answer
 
 
 def connect(

@@ -12,6 +12,7 @@ from bot.errors import NotPermittedError, OutsideError, UserError
 from bot.github import limits
 from bot.github.client import GitHubClient, Mutated, mutated
 from bot.github.faults import Cut, Reply, error_for, rate_wait
+from bot.github.mutations import REFUSALS
 from bot.github.pace import Pace
 from bot.review.memory import Thread
 from bot.review.ports import Stop
@@ -26,7 +27,6 @@ _REACT: Final = "mutation ($input: AddReactionInput!) { addReaction(input: $inpu
 _HIDE: Final = (
     "mutation ($input: MinimizeCommentInput!) { minimizeComment(input: $input) { minimizedComment { isMinimized } } }"
 )
-_REFUSALS: Final = ("FORBIDDEN", "NOT_FOUND", "INSUFFICIENT_SCOPES", "UNPROCESSABLE")
 _MAY_RESOLVE: Final = "resolving takes the permission contents: write, which this token does not have"
 """[seen] For an App; `pull_requests: write` alone is answered with FORBIDDEN."""
 
@@ -71,9 +71,7 @@ class Graph:
             found = self._send(mutation, {"threadId": thread.id}, doing, self._in_turn)
         except UserError as error:
             return error.what
-        if found.data is not None:
-            return ""
-        return _MAY_RESOLVE if found.is_a("FORBIDDEN", "INSUFFICIENT_SCOPES") else found.why
+        return "" if found.data is not None else unsettled(found)
 
     def _send(
         self,
@@ -88,7 +86,7 @@ class Graph:
             answer = send(lambda: self._client.mutate(mutation, given, stop=self._stop))
             if isinstance(answer, Reply) and answer.ok:
                 found = mutated(answer)
-                if found.data is not None or found.is_a(*_REFUSALS):
+                if found.data is not None or found.is_a(*REFUSALS):
                     return found
                 # GraphQL's own failures come with a 200 as well.
                 why = found.why
@@ -109,3 +107,8 @@ class Graph:
         if wait is not None and self._client.pause(self._stop, wait):
             return send()
         return answer
+
+
+def unsettled(found: Mutated) -> str:
+    """Why GitHub refused to resolve a thread, or to open it again."""
+    return _MAY_RESOLVE if found.is_a("FORBIDDEN", "INSUFFICIENT_SCOPES") else found.why

@@ -162,5 +162,9 @@ ROLES_ASKED = 10
 STEP_TRIES = 3
 """Sendings of a change that is the same twice as once, such as a reaction or a thread resolved."""
 
+STEPS_PER_DOCUMENT = 20
+"""Notes, or resolutions, that one GraphQL document asks for. A request is cut off after 10 s [docs, GraphQL limits], and a review
+of 30 comments, which are made like notes, comes near that (`MAX_REVIEW_COMMENTS`): two thirds of it leave room."""
+
 COMMITS_LOOKED_AT = 30
 """Newest commits of a branch among which a commit of ours is looked for by its trailer."""

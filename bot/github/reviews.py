@@ -16,14 +16,14 @@ from bot.github import limits
 from bot.github.bodies import Part, fit, parts_of, review_json, tell
 from bot.github.client import GitHubClient
 from bot.github.faults import Cut, Reply, error_for
-from bot.github.graph import Graph
+from bot.github.mutations import Batches
 from bot.github.notes import Kind, Notes
 from bot.github.pace import OutOfTimeError, Pace
 from bot.github.people import Collaborators
 from bot.github.probing import Prober
 from bot.github.pull_memory import PullMemory
 from bot.github.records import NoteRecord, PullRecord, read_note
-from bot.github.sending import NEEDS, PENDING, TOO_LONG, Landed, Sender
+from bot.github.sending import NEEDS, PENDING, PENDING_IN_THE_WAY, TOO_LONG, Landed, Sender
 from bot.github.steps import Steps, unwalked
 from bot.github.threads import Threads
 from bot.review.memory import Recall
@@ -44,6 +44,8 @@ class _Done:
     """What became of one part."""
 
     url: str | None
+    at: float | None = None
+    """When it stood on GitHub, or was found there."""
     posted: tuple[Fingerprint, ...] = ()
     unposted: tuple[tuple[Fingerprint, str], ...] = ()
     moved_to: CommitSha | None = None
@@ -75,8 +77,8 @@ class PullPublisher:
         people = Collaborators(client, repo, stop=stop)
         self._memory = PullMemory(client, notes=self._notes, threads=self._threads, may_write=people.may_write)
         self._sender = Sender(client, self._notes, pace=pace, stop=stop)
-        graph = Graph(client, pace=pace, stop=stop)
-        self._steps = Steps(notes=self._notes, threads=self._threads, sender=self._sender, graph=graph)
+        batches = Batches(client, pace=pace, stop=stop)
+        self._steps = Steps(notes=self._notes, threads=self._threads, sender=self._sender, batches=batches)
         self._lock = threading.Lock()
         self._recall: Recall | None = None
         self._seen: Sequence[NoteRecord] | None = None
@@ -109,7 +111,7 @@ class PullPublisher:
         if published.url is None or not draft.steps:
             return published
         try:
-            walked = self._steps.walk(draft.steps, draft.commit)
+            walked = self._steps.walk(draft.steps)
         except UserError as error:
             # The review is on the pull: what may not be done beside it is no reason to call it unposted.
             return untaken(draft, published, error.what)
@@ -128,7 +130,8 @@ class PullPublisher:
         if now != draft.commit and not landed:
             return Published(url=None, posted=(), unposted=_all(draft.comments, _MOVED), moved_to=now)
         if draft.amend is not None and not landed and (url := self._amend(draft.amend, parts[0])) is not None:
-            return Published(url=url, posted=(), moved_to=_moved(head, draft.commit) if is_fresh else None)
+            at = self._client.clock.now()
+            return Published(url=url, at=at, posted=(), moved_to=_moved(head, draft.commit) if is_fresh else None)
         done: list[_Done] = []
         for part in parts:
             if part.run in landed:
@@ -140,6 +143,7 @@ class PullPublisher:
                 done.append(self._try(part, draft.commit, is_first=not done))
         return Published(
             url=next((each.url for each in done if each.url), None),
+            at=next((each.at for each in done if each.at is not None), None),
             posted=tuple(fingerprint for each in done for fingerprint in each.posted),
             unposted=tuple(pair for each in done for pair in each.unposted),
             moved_to=done[0].moved_to or (_moved(head, draft.commit) if is_fresh else None),
@@ -197,15 +201,14 @@ class PullPublisher:
             json = review_json(commit=commit, body=body, comments=good, event="COMMENT", limit=limit)
             answer = self._sender.once(path, json, run=part.run, kind=Kind.REVIEWS, doing=self._doing)
             if isinstance(answer, Landed):
-                return _Done(
-                    url=answer.url, posted=tuple(comment.fingerprint for comment in good), unposted=_told(refused)
-                )
+                posted = tuple(comment.fingerprint for comment in good)
+                return _Done(url=answer.url, at=self._client.clock.now(), posted=posted, unposted=_told(refused))
             if answer.status != 422:
                 raise error_for(answer, doing=self._doing, needs=NEEDS)
             why = answer.message
             if PENDING in why:
                 if not self._sender.clear_pending():
-                    why = "you have a pending review on this pull request; submit or discard it"
+                    why = PENDING_IN_THE_WAY
                     break
                 continue
             if TOO_LONG in why and limit == limits.SAFE_BODY:
@@ -230,7 +233,7 @@ class PullPublisher:
         answer = self._sender.once(path, json, run=part.run, kind=Kind.ISSUE_COMMENTS, doing=self._doing)
         unposted = _all(part.comments, why)
         if isinstance(answer, Landed):
-            return _Done(url=answer.url, unposted=unposted)
+            return _Done(url=answer.url, at=self._client.clock.now(), unposted=unposted)
         return _Done(url=None, unposted=unposted, problem=_refusal(answer, self._doing, why))
 
     def _found(self, part: Part, note: NoteRecord) -> _Done:
@@ -239,7 +242,8 @@ class PullPublisher:
         there = self._notes.fingerprints(comments)
         posted = tuple(comment.fingerprint for comment in part.comments if comment.fingerprint in there)
         missing = [comment for comment in part.comments if comment.fingerprint not in there]
-        return _Done(url=note.url, posted=posted, unposted=_all(missing, "GitHub refused it when it was posted"))
+        at = self._client.clock.now()
+        return _Done(url=note.url, at=at, posted=posted, unposted=_all(missing, "GitHub refused it when it was posted"))
 
 
 def _moved(head: Future[PullRecord], commit: CommitSha) -> CommitSha | None:

@@ -24,6 +24,9 @@ NEEDS: Final = "pull_requests=write"
 PENDING: Final = "one pending review"
 """Of GitHub's text when the account has a review that is not submitted."""
 
+PENDING_IN_THE_WAY: Final = "you have a pending review on this pull request; submit or discard it"
+"""What is told of that, where it is a person's own."""
+
 TOO_LONG: Final = "is too long"
 """Of GitHub's text for a body; it counts some characters more than once."""
 
@@ -94,10 +97,21 @@ class Sender:
     def clear_pending(self) -> bool:
         """Delete the pending reviews that a run of ours left behind; whether there was one."""
         (listed,) = self._notes.read(Kind.REVIEWS)
-        found = [each for each in listed if each.state == "PENDING" and read_review_marker(each.body) is not None]
+        return self._clear([each for each in listed if each.state == "PENDING"]) > 0
+
+    def is_free(self, listed: Sequence[NoteRecord]) -> bool:
+        """Whether a note would be seen: GraphQL puts one into the account's own pending review, where there is one.
+
+        `listed`: the pull's reviews. Those pending ones that a run of ours left behind are deleted; a person's is not.
+        """
+        pending = [each for each in listed if each.state == "PENDING"]
+        return self._clear(pending) == len(pending)
+
+    def _clear(self, pending: Sequence[NoteRecord]) -> int:
+        found = [each for each in pending if read_review_marker(each.body) is not None]
         for review in found:
             self.delete(f"{self._notes.path(Kind.REVIEWS)}/{review.id}")
-        return bool(found)
+        return len(found)
 
     def delete(self, path: str) -> None:
         """Delete. Twice does no harm, so this may be repeated where a POST may not."""

@@ -1,28 +1,29 @@
 """What becomes of our threads after a review: a note in each, and the thread resolved or opened again.
 
-A note that is there is not said twice, whatever happened to an earlier run. A thread in which somebody has written since it was
-judged is not resolved: that person comes first.
+All notes first, in few requests, then all resolutions: a thread whose note GitHub refused is not resolved. A note that is there
+is not said twice, whatever happened to an earlier run. A thread in which somebody has written since it was judged is not
+resolved: that person comes first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from bot.github.faults import Reply, error_for
-from bot.github.graph import Graph
+from bot.github import limits
+from bot.github.bodies import fit
+from bot.github.graph import unsettled
+from bot.github.mutations import Batches, Change, Verb
 from bot.github.notes import Kind, Notes
-from bot.github.pace import OutOfTimeError
-from bot.github.sending import NEEDS, Sender, reply_json
+from bot.github.sending import NEEDS, PENDING_IN_THE_WAY, Sender
 from bot.github.threads import Threads
 from bot.review.memory import Thread, ThreadId
-from bot.review.model import CommitSha
 from bot.review.ports import Then, ThreadStep
 from bot.review.render.markers import read_keys
 
-NO_TIME = "there was no time left for it"
-_DOING = "writing in a thread"
-_ANSWERED = "somebody has written there since"
+_ANSWERED: Final = "somebody has written there since"
+_GONE: Final = "the thread is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,50 +37,45 @@ class Walked:
 class Steps:
     """Takes the steps of one draft."""
 
-    def __init__(self, *, notes: Notes, threads: Threads, sender: Sender, graph: Graph) -> None:
+    def __init__(self, *, notes: Notes, threads: Threads, sender: Sender, batches: Batches) -> None:
         self._notes = notes
         self._threads = threads
         self._sender = sender
-        self._graph = graph
+        self._batches = batches
 
-    def walk(self, steps: Sequence[ThreadStep], commit: CommitSha) -> Walked:
-        """Take each of them, as of a review of `commit`. Raises OutsideError while GitHub is away: asked again, it finds what was done and goes on."""
+    def walk(self, steps: Sequence[ThreadStep]) -> Walked:
+        """Take each of them. Raises OutsideError while GitHub is away: asked again, it finds what was done and goes on."""
         if not steps:
             return Walked(followed=0, unfollowed=())
-        there = self._threads.some([step.thread for step in steps], self._notes.viewer)
-        followed, unfollowed = 0, []
-        for step in steps:
-            thread = there.get(step.thread)
-            try:
-                why = self._take(step, thread, commit) if thread is not None else "the thread is gone"
-            except OutOfTimeError:
-                why = NO_TIME
-            if not why:
-                followed += 1
-                continue
-            unfollowed.append(sentence(step, there, why))
-        return Walked(followed=followed, unfollowed=tuple(unfollowed))
+        reviews = self._notes.begin(Kind.REVIEWS)
+        first = self._read(steps)
+        named = {f"s{at}": step for at, step in enumerate(steps)}
+        told = {name: why for name, step in named.items() if (why := _refused(step, first.get(step.thread)))}
+        unsaid = [name for name, step in named.items() if name not in told and not _is_said(step, first[step.thread])]
 
-    def _take(self, step: ThreadStep, thread: Thread, commit: CommitSha) -> str:
-        if not thread.is_ours:
-            return "it is not ours"
-        closes = step.then is Then.RESOLVE and not thread.is_resolved
-        if closes and thread.unanswered:
-            return _ANSWERED
-        if not _is_said(step, thread):
-            answer = self._sender.comment(
-                Kind.COMMENTS,
-                reply_json(step.body, root=step.root, path=thread.path, commit=commit),
-                is_it=lambda note: note.root == step.root and _same_note(step.body, note.body),
-                doing=_DOING,
-            )
-            if isinstance(answer, Reply):
-                return error_for(answer, doing=_DOING, needs=NEEDS).what
-        if closes:
-            return self._graph.resolve(thread)
-        if step.then is Then.REOPEN and thread.is_resolved:
-            return self._graph.unresolve(thread)
-        return ""
+        def look(names: Collection[str]) -> Mapping[str, str]:
+            now = self._read([named[name] for name in names])
+            found = {name: _since(named[name], first, now) for name in names}
+            return {name: why for name, why in found.items() if why is not None}
+
+        if unsaid:
+            (listed,) = self._notes.read(Kind.REVIEWS, firsts=reviews)
+            if self._sender.is_free(listed):
+                notes = [_note(name, named[name]) for name in unsaid]
+                said = self._batches.make(notes, doing="writing in threads", needs=NEEDS, look=look)
+            else:
+                said = dict.fromkeys(unsaid, PENDING_IN_THE_WAY)
+            told |= {name: why for name, why in said.items() if why}
+        ends = [change for name, step in named.items() if name not in told and (change := _end(name, step, first))]
+        if ends:
+            ended = self._batches.make(ends, doing="resolving threads", refusal=unsettled)
+            told |= {name: why for name, why in ended.items() if why}
+        unfollowed = tuple(sentence(step, first, told[name]) for name, step in named.items() if name in told)
+        return Walked(followed=len(steps) - len(unfollowed), unfollowed=unfollowed)
+
+    def _read(self, steps: Sequence[ThreadStep]) -> dict[ThreadId, Thread]:
+        ids = list(dict.fromkeys(step.thread for step in steps))
+        return self._threads.some(ids, self._notes.viewer)
 
 
 def unwalked(steps: Sequence[ThreadStep], why: str) -> Walked:
@@ -93,6 +89,47 @@ def sentence(step: ThreadStep, there: Mapping[ThreadId, Thread], why: str) -> st
     name = f"The thread at {thread.url}" if thread is not None else f"The thread of comment {step.root}"
     done = {Then.RESOLVE: "was not resolved", Then.REOPEN: "was not opened again", Then.NOTHING: "was not answered"}
     return f"{name} {done[step.then]}: {why}"
+
+
+def _refused(step: ThreadStep, thread: Thread | None) -> str:
+    """Why it is not even begun; empty where it is."""
+    if thread is None:
+        return _GONE
+    if not thread.is_ours:
+        return "it is not ours"
+    return _ANSWERED if _closes(step, {thread.id: thread}) and thread.unanswered else ""
+
+
+def _since(step: ThreadStep, first: Mapping[ThreadId, Thread], now: Mapping[ThreadId, Thread]) -> str | None:
+    """What became of a step's note since the threads were read: "" when it stands, why it is to be left, None for nothing."""
+    thread = now.get(step.thread)
+    if thread is None:
+        return _GONE
+    if _closes(step, first) and _people(thread) > _people(first[step.thread]):
+        return _ANSWERED
+    return "" if _is_said(step, thread) else None
+
+
+def _closes(step: ThreadStep, there: Mapping[ThreadId, Thread]) -> bool:
+    return step.then is Then.RESOLVE and not there[step.thread].is_resolved
+
+
+def _note(name: str, step: ThreadStep) -> Change:
+    given = {"pullRequestReviewThreadId": step.thread, "body": fit(step.body, limits.SAFE_BODY)}
+    return Change(alias=name, verb=Verb.REPLY, given=given)
+
+
+def _end(name: str, step: ThreadStep, there: Mapping[ThreadId, Thread]) -> Change | None:
+    """What is done with the thread once its note stands; None where that is nothing."""
+    if _closes(step, there):
+        return Change(alias=name, verb=Verb.RESOLVE, given={"threadId": step.thread})
+    if step.then is Then.REOPEN and there[step.thread].is_resolved:
+        return Change(alias=name, verb=Verb.UNRESOLVE, given={"threadId": step.thread})
+    return None
+
+
+def _people(thread: Thread) -> int:
+    return sum(not said.is_ours and not said.is_bot for said in thread.comments)
 
 
 def _is_said(step: ThreadStep, thread: Thread) -> bool:

@@ -18,6 +18,7 @@ from bot.review.findings import in_order
 from bot.review.follow import Placed
 from bot.review.gate import decide
 from bot.review.judgement import Judgement, not_posted, weaken
+from bot.review.lasting import let_be
 from bot.review.memory import KnownFinding, PastReview
 from bot.review.model import (
     CommitSha,
@@ -90,10 +91,11 @@ def assemble(
         least=config.review.min_severity,
         at_most=config.review.max_comments,
         held_back=held_back,
+        lasting=config.dismiss,
     )
     redactor = Redactor(change.patch)
     followed = follow.steps(
-        past.placed,
+        let_be(past.placed, settled.reported, config.dismiss),
         past.answers,
         settled.reported,
         head=CommitSha(change.head),
@@ -269,10 +271,14 @@ def publish(
     *,
     run: str,
     since: Callable[[], float],
+    began: float,
     aftermath: Aftermath,
     keep: Callable[[Review, ReviewDraft], bool] | None = None,
 ) -> Review:
-    """Post the review and tell in it what came of that. `keep`: see `Services.keep`."""
+    """Post the review and tell in it what came of that.
+
+    `since`: seconds since `began`, which is told by the clock of `Published.at`. `keep`: see `Services.keep`.
+    """
     ready = draft(review, run=run, aftermath=aftermath)
     if keep is not None and not keep(review, ready):
         return unposted(review, OutsideError("it is no longer this program's to post"), since())
@@ -280,15 +286,13 @@ def publish(
         published = publisher.publish(ready)
     except SparkError as error:
         return unposted(review, error, since())
-    posted_at = since()
+    first_post = None if published.at is None else published.at - began
     review = replace(
         review,
         review_url=published.url,
         notices=(*review.notices, *published.unfollowed),
-        timing=replace(review.timing, done=posted_at),
+        timing=replace(review.timing, first_post=first_post, done=since()),
     )
-    if published.url is not None:
-        review = replace(review, timing=replace(review.timing, first_post=posted_at))
     return _judged(review, weaken(_judgement(review), published))
 
 

@@ -337,6 +337,8 @@ class Published:
     """What came of posting. `posted` and `unposted` together are every comment of the draft."""
 
     url: str | None
+    at: float | None = None
+    """`Clock.now()` when the first part of the review stood, or was found, on GitHub; None while none does. The steps come later."""
     posted: tuple[Fingerprint, ...]
     unposted: tuple[tuple[Fingerprint, str], ...] = ()
     """Comments that GitHub refused, with its reason; the publisher has put them into the summary."""

@@ -81,6 +81,7 @@ class _Run:
             tell=self._crew.tell,
             emit=self._emit,
             since=self._since,
+            lasting=config.dismiss,
         )
         self._follow_ups = FollowUps(
             change=opened.change,
@@ -275,6 +276,7 @@ class _Run:
                 self._services.publisher,
                 run=self._options.run,
                 since=self._since,
+                began=self._started,
                 aftermath=aftermath,
                 keep=self._services.keep,
             )

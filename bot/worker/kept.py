@@ -73,8 +73,10 @@ def result_of(
     )
 
 
-def posted(result: Result, published: Published | SparkError, *, now: float) -> Result:
-    """The result after it was posted, or could not be, `now` in seconds since 1970."""
+def posted(result: Result, published: Published | SparkError, *, now: float, stood: float | None) -> Result:
+    """The result after it was posted, or could not be. `now`, and `stood` (when its first part was on GitHub, None where none
+    is), in seconds since 1970.
+    """
     notices = result.review["notices"]
     if isinstance(published, SparkError):
         judged, url = not_posted(result.judged, published), None
@@ -82,7 +84,8 @@ def posted(result: Result, published: Published | SparkError, *, now: float) -> 
         judged, url = weaken(result.judged, published), published.url
         notices = [*notices, *published.unfollowed]
     done = round(now - result.began, 4)
-    timing = {**result.review["timing"], "first_post": done if url is not None else None, "done": done}
+    first_post = None if stood is None else round(stood - result.began, 4)
+    timing = {**result.review["timing"], "first_post": first_post, "done": done}
     told = {
         "verdict": judged.verdict.value,
         "reason": judged.reason,

@@ -65,7 +65,10 @@ class PullPosting:
             published = publisher.publish(draft)
         except SparkError as error:
             published = error
-        result = kept.posted(result, published, now=time.time())
+        at = published.at if isinstance(published, Published) else None
+        now = time.time()
+        stood = None if at is None else now - (self._shared.clock.now() - at)
+        result = kept.posted(result, published, now=now, stood=stood)
         if result.url is None and self._control.cause is not None:
             return None
         if isinstance(published, Published) and published.moved_to is not None and result.url is None:

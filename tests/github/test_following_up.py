@@ -8,9 +8,11 @@ import pytest
 
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.errors import OutsideError
+from bot.github.pace import Pace
 from bot.github.patience import PAUSES, PatientPublisher
+from bot.github.reviews import PullPublisher
 from bot.review.memory import CommentId, ThreadId
-from bot.review.model import CommitSha, Fingerprint
+from bot.review.model import CommitSha, Fingerprint, RepoName
 from bot.review.ports import Amend, DraftComment, ReviewDraft, Then, ThreadStep
 from bot.review.render.markers import ReviewMarker, finding_marker, read_review_marker, review_marker, step_marker
 from bot.sandbox.github import Fault, Kind, talk
@@ -52,8 +54,13 @@ def reviews(desk, pull):
 
 
 def amend(desk, pull):
-    (review,) = reviews(desk, pull)
+    (review,) = [each for each in reviews(desk, pull) if each.state != "PENDING"]
     return Amend(id=review.id, url="https://example.org/last")
+
+
+def documents(desk):
+    """The bodies of what was written by GraphQL."""
+    return [seen.body for seen in desk.sent("POST", "/graphql") if b'"mutation' in seen.body]
 
 
 def step(thread, key="fixed-abc", then=Then.RESOLVE, text="Fixed in abc."):
@@ -131,16 +138,117 @@ def test_a_thread_gets_its_note_and_is_resolved_and_another_is_opened_again(quie
     assert (done.followed, done.unfollowed) == (2, ())
     assert [each.comments[-1].body.partition("\n")[0] for each in ours] == ["Fixed in abc.", "It is back in abc."]
     assert [each.resolved_by.login if each.resolved_by else None for each in ours] == ["spark", None]
-    assert quiet.clock.waits, "many writes keep to the pace"
+    assert len(documents(quiet)) == 2, "the notes, then what becomes of the threads"
+
+
+def test_many_threads_take_few_requests(quiet) -> None:
+    record = quiet.new_pull({"new.py": "".join(f"line_{n} = {n}\n" for n in range(30))})
+    many = tuple(comment(f"f{n}", n) for n in range(1, 25))
+    assert len(quiet.at(record).publish(draft(record, run="run-1", comments=many)).posted) == 24
+    quiet.clock.time += 3600.0
+    quiet.clock.waits.clear()
+    quiet.server.requests.clear()
+    began = quiet.clock.now()
+    threads = [each for each in quiet.repo.threads.values() if each.pull is record]
+    steps = tuple(step(each, f"fixed-{n}") for n, each in enumerate(threads))
+    done = quiet.at(record).publish(draft(record, steps=steps))
+    assert (done.followed, done.unfollowed) == (24, ())
+    assert all(len(each.comments) == 2 and each.resolved_by is not None for each in threads)
+    assert [asked.count(b"(input:") for asked in documents(quiet)] == [20, 4, 20, 4]
+    assert quiet.sent("POST", "/comments") == []
+    assert quiet.clock.waits == [1.0, 1.0], "the writes of a minute beyond the third, and each of them a second"
+    assert done.at == began, "when the review stood, which the steps do not put off"
+
+
+@pytest.mark.parametrize("type_", ["UNPROCESSABLE", "FORBIDDEN"])
+def test_of_many_notes_one_that_is_refused_keeps_only_its_own_thread_open(quiet, pull, ours, type_) -> None:
+    refused = Fault(
+        match="POST /graphql", contains="Reply(", kind=Kind.FIELDS, fields=("s0",), type=type_, message="No."
+    )
+    quiet.server.faults.add(refused)
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.followed == 1
+    assert [why.rpartition(": ")[2] for why in done.unfollowed] == ["No."]
+    assert [len(each.comments) for each in ours] == [1, 2]
+    assert [each.resolved_by is None for each in ours] == [True, False]
+
+
+@pytest.mark.parametrize("what", ["Reply(", "resolveReviewThread"])
+def test_what_github_could_not_do_for_trouble_of_its_own_is_asked_for_once_more_alone(quiet, pull, ours, what) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains=what, kind=Kind.FIELDS, fields=("s1",), type=""))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2]
+    assert sorted(asked.count(b"(input:") for asked in documents(quiet)) == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("type_", "message"), [("RATE_LIMITED", "API rate limit exceeded"), ("UNPROCESSABLE", "was submitted too quickly")]
+)
+def test_what_came_too_fast_for_github_is_asked_for_again_after_a_minute(quiet, pull, ours, type_, message) -> None:
+    held = Fault(
+        match="POST /graphql", contains="Reply(", kind=Kind.FIELDS, fields=("s1",), type=type_, message=message
+    )
+    quiet.server.faults.add(held)
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2], "what was done before the limit is not done again"
+    assert quiet.clock.waits == [60.0]
+
+
+def test_somebody_who_writes_while_a_lost_note_is_looked_for_gets_no_note_and_keeps_the_thread_open(
+    quiet, pull, ours
+) -> None:
+    def wait(stop, seconds):
+        if len(ours[0].comments) == 1:
+            talk.reply(quiet.repo, ours[0], "No, it is not.", by="ann")
+        return quiet.clock.wait(stop, seconds)
+
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="Reply(", status=502))
+    pace = Pace(clock=quiet.clock, wait=wait)
+    publisher = PullPublisher(quiet.client(), RepoName("acme/shop"), pull.number, pace=pace, stop=quiet.clock.stop())
+    done = publisher.publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert done.followed == 1
+    assert "somebody has written there since" in done.unfollowed[0]
+    assert [each.comments[-1].author.login for each in ours] == ["ann", "spark"]
+    assert [each.resolved_by is None for each in ours] == [True, False]
+
+
+def test_a_person_s_own_pending_review_gets_no_note_of_ours(quiet, pull, ours) -> None:
+    path = f"/repos/acme/shop/pulls/{pull.number}/reviews"
+    made = quiet.client().call("POST", path, stop=quiet.clock.stop(), body={"body": "my draft"})
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(step(ours[0]),)))
+    assert "pending review" in done.unfollowed[0]
+    assert (len(ours[0].comments), ours[0].resolved_by) == (1, None)
+    review = quiet.repo.reviews[made.json()["id"]]
+    assert (review.state, review.body) == ("PENDING", "my draft")
+
+
+def test_a_pending_review_of_a_run_that_died_is_deleted_and_the_note_is_seen(quiet, pull, ours) -> None:
+    mark = review_marker(ReviewMarker(head=pull.head_sha, base=pull.base_sha, run="old.probe"))
+    path = f"/repos/acme/shop/pulls/{pull.number}/reviews"
+    made = quiet.client().call("POST", path, stop=quiet.clock.stop(), body={"body": mark})
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(step(ours[0]),)))
+    assert (done.followed, len(ours[0].comments)) == (1, 2)
+    assert made.json()["id"] not in quiet.repo.reviews
 
 
 @pytest.mark.parametrize("kind", [Kind.STATUS, Kind.CUT])
-def test_a_note_whose_answer_was_lost_is_not_written_twice(quiet, pull, ours, kind) -> None:
-    match = f"POST */pulls/{pull.number}/comments"
-    quiet.server.faults.add(Fault(match=match, status=502, kind=kind, when="after"))
-    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]),)))
-    assert (done.followed, len(ours[0].comments)) == (1, 2)
-    assert len(quiet.sent("POST", "/comments")) == 1
+def test_notes_whose_answer_was_lost_are_not_written_twice(quiet, pull, ours, kind) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="Reply(", status=502, kind=kind, when="after"))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2]
+    assert len(documents(quiet)) == 2
+
+
+@pytest.mark.parametrize("kind", [Kind.STATUS, Kind.CUT])
+def test_notes_that_did_not_arrive_are_sent_again(quiet, pull, ours, kind) -> None:
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="Reply(", status=502, kind=kind))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2]
+    assert len(documents(quiet)) == 3
 
 
 def test_a_step_that_an_earlier_run_took_halfway_is_only_finished(quiet, pull, ours) -> None:
@@ -203,11 +311,17 @@ def test_a_thread_of_somebody_else_is_never_touched(quiet, pull) -> None:
 
 
 def test_steps_for_which_there_is_no_time_are_told(quiet, pull, ours) -> None:
+    for _ in range(2):
+        path = f"/repos/acme/shop/issues/{pull.number}/comments"
+        stop = quiet.clock.stop()
+        quiet.pace.write(lambda: quiet.client().call("POST", path, stop=stop, body={"body": "x"}), stop=stop)  # noqa: B023
     publisher = quiet.at(pull, stop=quiet.clock.stop(1.5))
-    done = publisher.publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    done = publisher.publish(draft(pull, steps=(step(ours[0], "a"), step(ours[1], "b", Then.NOTHING))))
     assert done.url is not None
+    assert [len(each.comments) for each in ours] == [2, 2]
     assert done.followed == 1
-    assert "no time left" in done.unfollowed[0]
+    (why,) = done.unfollowed
+    assert "was not resolved: there was no time left" in why
 
 
 @pytest.mark.parametrize(("contains", "why"), [("nodes(ids", "403"), ("resolveReviewThread", "403")])
@@ -216,15 +330,6 @@ def test_where_graphql_is_refused_the_review_stands_all_the_same(quiet, pull, ou
     done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]),)))
     assert done.url is not None
     assert why in done.unfollowed[0]
-
-
-def test_a_note_that_github_refuses_costs_the_other_threads_nothing(quiet, pull, ours) -> None:
-    match = f"POST */pulls/{pull.number}/comments"
-    quiet.server.faults.add(Fault(match=match, status=422, message="This conversation is locked"))
-    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
-    assert done.followed == 1
-    assert "This conversation is locked" in done.unfollowed[0]
-    assert [each.resolved_by is None for each in ours] == [True, False]
 
 
 def test_while_github_is_away_the_review_stands_and_each_step_is_told(quiet, pull, ours) -> None:

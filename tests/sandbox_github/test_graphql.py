@@ -153,6 +153,33 @@ def test_an_app_needs_to_write_contents_to_resolve_a_thread(pulled) -> None:
     assert good["data"]["resolveReviewThread"]["thread"]["isResolved"] is True
 
 
+def test_mutations_of_one_document_are_made_in_its_order_and_a_refused_one_is_null_with_its_alias(pulled) -> None:
+    desk, pull = pulled
+    body = {"path": "a.py", "line": 30, "side": "RIGHT", "body": "x", "commit_id": pull.head_sha}
+    desk.client.post(f"{REPO}/pulls/1/comments", body)
+    (thread,) = threads(desk)
+    kinds = "$a: AddPullRequestReviewThreadReplyInput!, $b: ResolveReviewThreadInput!, $c: ResolveReviewThreadInput!"
+    answer = desk.client.graphql(
+        f"""mutation ({kinds}) {{
+          a: addPullRequestReviewThreadReply(input: $a) {{ comment {{ body }} }}
+          b: resolveReviewThread(input: $b) {{ thread {{ id }} }}
+          c: resolveReviewThread(input: $c) {{ thread {{ isResolved comments(first: 9) {{ totalCount }} }} }}
+        }}""",
+        {
+            "a": {"pullRequestReviewThreadId": thread["id"], "body": "Fixed."},
+            "b": {"threadId": "PRRT_nowhere"},
+            "c": {"threadId": thread["id"]},
+        },
+    )
+    assert answer["data"] == {
+        "a": {"comment": {"body": "Fixed."}},
+        "b": None,
+        "c": {"thread": {"isResolved": True, "comments": {"totalCount": 2}}},
+    }
+    (error,) = answer["errors"]
+    assert (error["type"], error["path"]) == ("NOT_FOUND", ["b"])
+
+
 def test_comments_are_minimized_with_their_reason(pulled) -> None:
     desk, _ = pulled
     made = desk.client.post(f"{REPO}/issues/1/comments", {"body": "x"}).json

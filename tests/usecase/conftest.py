@@ -176,10 +176,11 @@ class Board:
         if self._published is not None:
             return self._published
         url = self._amend(draft) if draft.amend is not None else self._post(draft)
+        at = RealClock().now()
         for step in draft.steps:
             self._follow(step)
         posted = tuple(comment.fingerprint for comment in draft.comments)
-        return Published(url=url, posted=posted, followed=len(draft.steps))
+        return Published(url=url, at=at, posted=posted, followed=len(draft.steps))
 
     def _amend(self, draft: ReviewDraft) -> str:
         (at,) = [at for at, note in enumerate(self.notes) if note.id == draft.amend.id]

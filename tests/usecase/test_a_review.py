@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from bot.diff.model import Anchor, Side
 from bot.errors import CredentialsError, NotPermittedError, OutsideError
 from bot.review.events import Finished, Found, Lost, Note, Started
 from bot.review.model import Category, Effort, FindingStatus, Severity, Totals, Verdict, Votes
+from bot.review.options import Options
 from bot.review.ports import AnalyzerResult, CallKind, CallReport, Published, StreamEnd
 from bot.review.render import words
 
@@ -451,6 +453,16 @@ def test_comments_that_github_refused_keep_the_check_from_being_green(one_file):
     review = one_file.review()
     assert review.verdict is Verdict.NEUTRAL
     assert "refused 1 line comment" in review.reason
+
+
+def test_the_first_post_is_when_the_review_stood_and_not_when_its_threads_were_followed_up(one_file):
+    began = time.monotonic() - 60.0
+    one_file.script = lambda prompt, before: one_file.says("app.py", 2) + END
+    one_file.options = Options(run="run-1", began=began)
+    one_file.publisher = one_file.board(published=Published(url="https://example.test/r", at=began + 2.5, posted=()))
+    review = one_file.review()
+    assert review.timing.first_post == pytest.approx(2.5)
+    assert review.timing.done >= 60.0
 
 
 def test_a_wrong_key_stops_the_review_with_the_users_error(one_file):

@@ -13,7 +13,9 @@ import pytest
 from bot.engine.model import Checkpoint, JobState
 from bot.github.checks import Annotation, CheckRun, CheckRuns, Level
 from bot.live.events import LiveKind
+from bot.review.ports import Published
 from bot.sandbox.github.faults import Fault
+from bot.worker.kept import load, posted
 
 
 def calls(room: Any) -> int:
@@ -55,7 +57,12 @@ def test_what_was_kept_before_the_kill_is_posted_and_the_model_is_not_asked_agai
     assert len(room.check().annotations) == ended.findings
     (finished,) = line.of(LiveKind.FINISHED)
     assert finished.data["review"]["review_url"] == ended.url
-    assert finished.data["review"]["timing"]["done"] >= checkpoint.review["timing"]["done"]
+    timing = finished.data["review"]["timing"]
+    assert checkpoint.review["timing"]["done"] <= timing["first_post"] <= timing["done"]
+    result, _ = load(checkpoint)
+    late = Published(url=ended.url, at=0.0, posted=())
+    timing = posted(result, late, now=result.began + 30.0, stood=result.began + 2.0).review["timing"]
+    assert (timing["first_post"], timing["done"]) == (2.0, 30.0), "the threads were followed up in between"
     assert ended.usage["calls"] == checkpoint.review["usage"]["calls"]
     assert ended.timing["first_token"] > 0
 

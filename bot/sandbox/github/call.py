@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bot.sandbox.github.faults import Fault
 from bot.sandbox.github.options import GitHubOptions
 from bot.sandbox.github.records import Json, Principal, Pull, User
 from bot.sandbox.github.shapes import Urls
@@ -96,6 +97,8 @@ class Call:
     body: Json
     accept: str
     docs: str
+    broken: Fault | None = None
+    """What some fields of a mutation are to answer instead of being done."""
 
     @property
     def options(self) -> GitHubOptions:

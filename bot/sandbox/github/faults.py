@@ -20,13 +20,15 @@ class Kind(StrEnum):
     """What goes wrong.
 
     STATUS: an error answer. CUT: the connection is closed without an answer. CUT_BODY: it is closed in the middle of
-    the answer's body. STALL: nothing comes for `seconds`, then the connection is closed.
+    the answer's body. STALL: nothing comes for `seconds`, then the connection is closed. FIELDS: the `fields` of a GraphQL
+    mutation are not done and give null with an error; the others are.
     """
 
     STATUS = "status"
     CUT = "cut"
     CUT_BODY = "cut-body"
     STALL = "stall"
+    FIELDS = "fields"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,10 @@ class Fault:
     seconds: float = 60.0
     contains: str = ""
     """Only requests with this text in their body, such as a GraphQL operation."""
+    fields: tuple[str, ...] = ()
+    """Aliases, or names, of fields of a mutation."""
+    type: str = "FORBIDDEN"
+    """GitHub's type of their errors; empty for trouble of its own, which has none."""
 
 
 class FaultBook:

@@ -104,7 +104,7 @@ def _with_fault(
         return _answer(site, route, path, args, body, None)
     if fault.when == When.BEFORE:
         _break(site, fault)
-        early = fault if fault.kind == Kind.STATUS else None
+        early = fault if fault.kind in {Kind.STATUS, Kind.FIELDS} else None
         return _answer(site, route, path, args, body, early)
     answer = _answer(site, route, path, args, body, None)
     _break(site, fault)
@@ -155,11 +155,11 @@ def _answer(
     try:
         if refused is not None:
             return _error(_limit_error(refused), docs, headers)
-        if early is not None:
+        if early is not None and early.kind == Kind.STATUS:
             return _error(_fault_error(early), docs, headers)
         if route is None:
             return _error(ApiError(404, "Not Found"), docs, headers)
-        answer = _good(route, _run(site, route, who, path, args, body, docs), headers)
+        answer = _good(route, _run(site, route, who, path, args, body, docs, early), headers)
     except ApiError as error:
         return _error(error, docs, headers)
     else:
@@ -194,7 +194,14 @@ def _good(route: Route, reply: Reply, headers: dict[str, str]) -> _Answer:
 
 
 def _run(
-    site: Site, route: Route, who: Principal, path: str, args: Mapping[str, str | int], body: bytes, docs: str
+    site: Site,
+    route: Route,
+    who: Principal,
+    path: str,
+    args: Mapping[str, str | int],
+    body: bytes,
+    docs: str,
+    broken: Fault | None,
 ) -> Reply:
     world = site.world
     if "owner" in args:
@@ -217,6 +224,7 @@ def _run(
         body=_parsed(body),
         accept=request.headers.get("Accept", ""),
         docs=docs,
+        broken=broken,
     )
     with world.lock:
         return route.run(call)

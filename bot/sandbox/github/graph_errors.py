@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RefusedError(Exception):
-    """A field gives null and this error. `type` is GitHub's, such as NOT_FOUND or FORBIDDEN."""
+    """A field gives null and this error. `type` is GitHub's, such as NOT_FOUND or FORBIDDEN; empty for none."""
 
     def __init__(self, type: str, message: str) -> None:  # noqa: A002 - GitHub's word
         super().__init__(message)

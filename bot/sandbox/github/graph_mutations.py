@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLResolveInfo
 
 from bot.diff.model import Side
 from bot.sandbox.github import graph_objects as objects
@@ -32,7 +34,10 @@ def root(call: Call) -> Node:
 
 
 def _field(call: Call, run: Callable[[Call, Input], Node]) -> Callable[..., Node]:
-    def resolve(_: object, input: Input) -> Node:  # noqa: A002 - GitHub's word
+    def resolve(info: GraphQLResolveInfo[Any], input: Input) -> Node:  # noqa: A002 - GitHub's word
+        broken = call.broken
+        if broken is not None and {str(info.path.key), info.field_name} & set(broken.fields):
+            raise RefusedError(broken.type, broken.message or "Something went wrong while executing your query.")
         return run(call, input) | {"clientMutationId": input.get("clientMutationId")}
 
     return resolve

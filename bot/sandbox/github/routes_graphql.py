@@ -57,7 +57,7 @@ def _errors(*errors: dict[str, Json]) -> Reply:
 
 def _shown(error: GraphQLError) -> dict[str, Json]:
     shown: dict[str, Json] = {}
-    if isinstance(error.original_error, RefusedError):
+    if isinstance(error.original_error, RefusedError) and error.original_error.type:
         shown["type"] = error.original_error.type
     if error.path is not None:
         shown["path"] = list(error.path)

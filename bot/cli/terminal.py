@@ -18,7 +18,7 @@ from bot.cli.blocks import STYLES, Blocks
 from bot.diff.model import Patch
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
 from bot.review.merge import same
-from bot.review.model import Change, Finding, Fingerprint, Review, Severity, Verdict
+from bot.review.model import Change, Finding, FindingStatus, Fingerprint, Review, Severity, Verdict
 from bot.review.render import words
 from bot.review.render.safe import Redactor
 from bot.review.scope import Skip
@@ -53,6 +53,8 @@ class TerminalListener:
                 self._start(event)
             case Progress():
                 self._status.progress(event)
+            case Found() if event.finding.status is FindingStatus.DISMISSED:
+                pass  # By a rule of the repository; counted at the end.
             case Found():
                 self._status.found += 1
                 self._seen[event.finding.fingerprint] = event.finding

@@ -23,6 +23,8 @@ from bot.review.render.safe import code
 _LONGEST: Final = 160
 """Characters of one value; instructions may have thousands."""
 
+_Path = tuple[str | int, ...]
+
 Row = tuple[str, str, str]
 """Key, value, where it came from; the value is Markdown already."""
 
@@ -40,7 +42,7 @@ def view(text: str, *, settings: Sequence[Row], effort: Effort | None, redactor:
     rows = [
         _of_server(effort)
         if effort is not None and path == ("review", "effort")
-        else (f"`{'.'.join(path)}`", _value(value, redactor), _origin(path, read))
+        else (f"`{'.'.join(map(str, path))}`", _value(value, redactor), _origin(path, read))
         for path, value in _leaves(config, ())
     ]
     return f"{_head(text)}\n\n{_table(rows)}{_server(settings, redactor)}"
@@ -60,11 +62,14 @@ def _head(text: str) -> str:
     return f"What is in force, by `{CONFIG_PATH}` of the base branch:"
 
 
-def _leaves(model: BaseModel, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+def _leaves(model: BaseModel, path: _Path) -> Iterator[tuple[_Path, object]]:
+    """Every key with its value. A list of mappings is a row for each, so that each can say where it stands."""
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             yield from _leaves(value, (*path, name))
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            yield from (((*path, name, at), each) for at, each in enumerate(value))
         else:
             yield (*path, name), value
 
@@ -73,7 +78,7 @@ def _of_server(effort: Effort) -> Row:
     return "`review.effort`", code(effort.value), "the server's setting `SPARK_EFFORT`"
 
 
-def _origin(path: tuple[str, ...], read: YamlText) -> str:
+def _origin(path: _Path, read: YamlText) -> str:
     line = read.lines.get(path)
     return "default" if line is None else f"`{CONFIG_PATH}` line {line}"
 
@@ -92,6 +97,8 @@ def _value(value: object, redactor: Redactor) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, BaseModel):
+        return {name: _plain(getattr(value, name)) for name in type(value).model_fields if getattr(value, name)}
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

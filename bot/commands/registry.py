@@ -24,7 +24,6 @@ class Where(StrEnum):
 
     ANYWHERE = "anywhere"
     THREAD = "in a thread"
-    CONVERSATION = "in the conversation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +81,8 @@ COMMANDS: Final[Mapping[Verb, CommandSpec]] = MappingProxyType(
                 ),
                 Usage(
                     text="/spark fix FILE INSTRUCTION",
-                    does="does what you ask for in a file of the pull request",
+                    does="does what you ask for in a file that the pull request changes",
                     need=Need.ASK,
-                ),
-                Usage(
-                    text="/spark fix FILE INSTRUCTION",
-                    does="does it in a file that the pull request changes",
-                    need=Need.ASK,
-                    where=Where.CONVERSATION,
                 ),
                 Usage(
                     text="/spark fix --commit",

@@ -23,7 +23,7 @@ _KINDS: Final = {"+": "add", "-": "del", " ": "ctx"}
 _RANKS: Final = {severity.value: severity.rank for severity in Severity}
 _STATUS: Final = {
     FindingStatus.KNOWN.value: "it has a thread already",
-    FindingStatus.DISMISSED.value: "not posted: it was dismissed before",
+    FindingStatus.DISMISSED.value: "not posted: it was dismissed",
     FindingStatus.BELOW_THRESHOLD.value: "not posted: below the threshold",
     FindingStatus.HELD_BACK.value: "not posted: low, and on code that was reviewed before",
     FindingStatus.OVER_LIMIT.value: "not posted: over the limit of comments",

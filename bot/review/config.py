@@ -7,181 +7,42 @@ refuses tags, duplicate keys, deep nesting and texts that grow when their aliase
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Any, get_args
 
-from pathspec import GitIgnoreSpec
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.errors import ConfigError
+from bot.review.config_keys import (
+    CommandKeys,
+    DismissRule,
+    FailOn,
+    RepoConfig,
+    ReviewKeys,
+    Role,
+    Trigger,
+    glob_spec,
+    shown,
+)
 from bot.review.marked_yaml import YamlMistake, YamlText, read_yaml
-from bot.review.model import Effort, Severity
+
+__all__ = [
+    "CONFIG_PATH",
+    "CommandKeys",
+    "DismissRule",
+    "FailOn",
+    "RepoConfig",
+    "ReviewKeys",
+    "Role",
+    "Trigger",
+    "config_schema",
+    "glob_spec",
+    "read_config",
+]
 
 CONFIG_PATH = ".github/spark.yml"
 """Where a repository keeps it."""
-
-
-class Trigger(StrEnum):
-    """What starts a review."""
-
-    OPENED = "opened"
-    SYNCHRONIZE = "synchronize"
-    READY_FOR_REVIEW = "ready_for_review"
-    LABEL = "label"
-    COMMAND = "command"
-
-
-class PostMode(StrEnum):
-    """One review at the end, or waves while a long one runs."""
-
-    ONE_REVIEW = "one-review"
-    WAVES = "waves"
-
-
-class FailOn(StrEnum):
-    """From which severity on the gate fails."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    NEVER = "never"
-
-    @property
-    def severity(self) -> Severity | None:
-        """None for never."""
-        return None if self is FailOn.NEVER else Severity(self.value)
-
-
-class Role(StrEnum):
-    """Who somebody is to a repository; `author` is the pull request's own."""
-
-    ADMIN = "admin"
-    MAINTAIN = "maintain"
-    WRITE = "write"
-    TRIAGE = "triage"
-    READ = "read"
-    AUTHOR = "author"
-
-
-def _readable_glob(glob: str) -> str:
-    try:
-        GitIgnoreSpec.from_lines([glob])
-    except ValueError as error:
-        raise ValueError(f"{_shown(glob)} is not a glob: {error}") from error
-    return glob
-
-
-Text = Annotated[StrictStr, Field(max_length=8_000)]
-Name = Annotated[StrictStr, Field(min_length=1, max_length=500)]
-Glob = Annotated[Name, AfterValidator(_readable_glob)]
-
-
-class _Keys(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ReviewKeys(_Keys):
-    """When and how a pull request is reviewed."""
-
-    on: tuple[Trigger, ...] = Field(
-        default=(Trigger.OPENED, Trigger.SYNCHRONIZE, Trigger.READY_FOR_REVIEW, Trigger.COMMAND),
-        description="What starts a review.",
-    )
-    label: Annotated[StrictStr, Field(min_length=1, max_length=50)] = Field(
-        default="spark", description="The label that starts a review, when `on` has `label`."
-    )
-    drafts: StrictBool = Field(default=False, description="Whether drafts are reviewed.")
-    branches: tuple[Glob, ...] = Field(
-        default=(), description="Base branches to review for, as globs in .gitignore style. Empty: all."
-    )
-    authors: tuple[Name, ...] = Field(
-        default=(), description="Logins whose pull requests are reviewed; a leading `!` leaves one out. Empty: all."
-    )
-    max_comments: Annotated[StrictInt, Field(ge=0, le=300)] = Field(
-        default=30, description="At most this many line comments; the others are told in the summary."
-    )
-    min_severity: Severity = Field(default=Severity.LOW, description="Findings below this are not posted.")
-    effort: Effort = Field(default=Effort.STANDARD, description="How much is spent on being right.")
-    post: PostMode = Field(default=PostMode.ONE_REVIEW, description="One review, or waves while a long one runs.")
-    language: Annotated[StrictStr, Field(min_length=1, max_length=60)] = Field(
-        default="English", description="The language findings are written in."
-    )
-    instructions: Text = Field(default="", description="What reviewers of this repository look for, in your words.")
-
-
-class PathKeys(_Keys):
-    """Which files are reviewed. Globs are in .gitignore style."""
-
-    include: tuple[Glob, ...] = Field(default=(), description="Only these files are reviewed. Empty: all.")
-    ignore: tuple[Glob, ...] = Field(default=(), description="These files are not reviewed; `!` takes one back.")
-    instructions: Mapping[Glob, Text] = Field(
-        default_factory=dict, description="What to look for in the files of a glob."
-    )
-
-
-class GateKeys(_Keys):
-    """When the check fails."""
-
-    fail_on: FailOn = Field(default=FailOn.NEVER, description="Fail when a finding is this severe or more.")
-    min_votes: Annotated[StrictInt, Field(ge=0, le=10)] = Field(
-        default=0, description="Only findings with this many votes can fail the gate."
-    )
-    require_coverage: StrictBool = Field(
-        default=False, description="Fail, instead of being neutral, when something was not reviewed."
-    )
-
-
-class CommandKeys(_Keys):
-    """Who may give commands in comments."""
-
-    allow: tuple[Role, ...] = Field(default=(Role.ADMIN, Role.MAINTAIN, Role.WRITE), description="Who may.")
-
-
-class AnalyzerKeys(_Keys):
-    """Which analyzers run."""
-
-    ruff: StrictBool = Field(default=True, description="ruff, on changed lines of Python.")
-
-
-class BudgetKeys(_Keys):
-    """How much one review may cost."""
-
-    max_usd: Annotated[StrictFloat | StrictInt, Field(gt=0)] | None = Field(
-        default=None, description="US dollars per review."
-    )
-    max_tokens: Annotated[StrictInt, Field(ge=1_000)] | None = Field(
-        default=None, description="Tokens of diff per review; files that do not fit are named."
-    )
-    seconds: Annotated[StrictInt, Field(ge=5, le=3_600)] | None = Field(
-        default=None, description="Seconds until a review ends with what it has."
-    )
-
-
-class RepoConfig(_Keys):
-    """A repository's wishes. Frozen; `RepoConfig()` has the defaults."""
-
-    review: ReviewKeys = Field(default_factory=ReviewKeys, description="When and how a pull request is reviewed.")
-    paths: PathKeys = Field(default_factory=PathKeys, description="Which files are reviewed.")
-    guidelines: tuple[Name, ...] = Field(
-        default=(), description="Files with rules for reviewers, such as AGENTS.md, read from the base branch."
-    )
-    gate: GateKeys = Field(default_factory=GateKeys, description="When the check fails.")
-    commands: CommandKeys = Field(default_factory=CommandKeys, description="Who may give commands.")
-    analyzers: AnalyzerKeys = Field(default_factory=AnalyzerKeys, description="Which analyzers run.")
-    budget: BudgetKeys = Field(default_factory=BudgetKeys, description="How much one review may cost.")
 
 
 def read_config(text: str, *, name: str) -> RepoConfig:
@@ -213,11 +74,6 @@ def config_schema() -> dict[str, Any]:
         "title": "Spark's repository config, .github/spark.yml",
         **{key: value for key, value in schema.items() if key != "title"},
     }
-
-
-def glob_spec(patterns: Iterable[str]) -> GitIgnoreSpec:
-    """Globs of the config as a matcher; `.match_file(path)` says whether a path is in. The last match wins."""
-    return GitIgnoreSpec.from_lines(patterns)
 
 
 def _without_empty(data: dict[str, object]) -> dict[str, object]:
@@ -253,9 +109,9 @@ def _problem(error: ErrorDetails, path: tuple[int | str, ...]) -> str:
         known = options.replace("'", "").replace(" or ", ", ").split(", ")
         near = difflib.get_close_matches(str(given), known, n=1)
         hint = f", did you mean {near[0]}?" if near else ""
-        return f"{_shown(given)} is not one of {', '.join(known)}{hint}"
+        return f"{shown(given)} is not one of {', '.join(known)}{hint}"
     if kind in _PROBLEMS:
-        return f"must be {_PROBLEMS[kind]}, not {_shown(error.get('input'))}"
+        return f"must be {_PROBLEMS[kind]}, not {shown(error.get('input'))}"
     if kind == "value_error":
         return str(error.get("ctx", {}).get("error", error["msg"]))
     return error["msg"][:1].lower() + error["msg"][1:]
@@ -288,22 +144,18 @@ def _unknown_key(path: tuple[int | str, ...]) -> str:
 def _known_keys(path: tuple[int | str, ...]) -> tuple[str, ...]:
     model: type[BaseModel] = RepoConfig
     for part in path:
-        inner = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        if isinstance(part, int):  # An entry of the list that the part before it named.
+            continue
+        inner = _model_of(model.model_fields[part].annotation) if part in model.model_fields else None
+        if inner is None:
             return ()
         model = inner
     return tuple(model.model_fields)
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str):
-        return str(value)
-    return repr(value if len(value) <= 60 else value[:57] + "...")
+def _model_of(annotation: object) -> type[BaseModel] | None:
+    """The keys that stand below one; of a list, those of its entries."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None

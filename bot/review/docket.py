@@ -6,12 +6,14 @@ what is dropped or has no place is told as such.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.diff.model import Patch
+from bot.review.config import DismissRule
 from bot.review.events import Found, Lost, ReviewEvent
 from bot.review.findings import Board, from_analyzer
+from bot.review.lasting import dismissed_for_good
 from bot.review.model import Dropped, Finding, Misplaced, RawFinding
 from bot.review.place import place
 from bot.review.ports import AnalyzerReport
@@ -41,9 +43,10 @@ class Docket:
         tell: Callable[[TrialOver], None],
         emit: Callable[[ReviewEvent], None],
         since: Callable[[], float],
+        lasting: Sequence[DismissRule] = (),
     ) -> None:
         """`court` None: there is no model, so nothing of the model's comes. `beside` runs work in another thread, which uses
-        `tell`; `since`: seconds since the review began.
+        `tell`; `since`: seconds since the review began. `lasting`: what the repository dismisses for good; it is so marked when it is told.
         """
         self._patch = patch
         self._court = court
@@ -52,6 +55,7 @@ class Docket:
         self._tell = tell
         self._emit = emit
         self._since = since
+        self._lasting = lasting
         self._board = Board()
         self.open = 0
         """Trials that are under way."""
@@ -115,7 +119,8 @@ class Docket:
             return
         if self._tally.first_finding is None:
             self._tally.first_finding = self._since()
-        self._emit(Found(at=self._since(), finding=settled.finding))
+        told = dismissed_for_good(settled.finding, self._lasting) or settled.finding
+        self._emit(Found(at=self._since(), finding=told))
 
     def _drop(self, dropped: Dropped) -> None:
         self._tally.dropped.append(dropped)

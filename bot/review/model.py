@@ -203,6 +203,8 @@ class Finding:
     """The passes that reported it; empty for an analyzer. Votes grow by passes, so one pass cannot vote twice."""
     thread: str = ""
     """URL of the thread that it has already, on this pull or, dismissed, on another one; empty when it has none."""
+    lasting: str | None = None
+    """The reason of the rule in the repository's configuration that dismisses it, perhaps empty; None where no rule does."""
 
     @property
     def path(self) -> str:

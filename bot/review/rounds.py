@@ -55,7 +55,7 @@ class Round:
 def rules_of(effort: Effort, config: RepoConfig, guidelines: Mapping[str, str]) -> str:
     """A hash of what a review goes by: with other rules, what was seen by the old ones counts as not seen. 8 hex digits."""
     review = config.review
-    parts = [
+    parts: list[object] = [
         effort.value,
         review.language,
         review.instructions,
@@ -63,6 +63,10 @@ def rules_of(effort: Effort, config: RepoConfig, guidelines: Mapping[str, str]) 
         sorted(config.paths.instructions.items()),
         sorted(guidelines.items()),
     ]
+    if config.dismiss:
+        # What a rule dismisses is seen and has no thread, so only a look at everything brings it back when the rule goes. Not
+        # the reasons, which decide nothing; and nothing at all without rules, so that the hash of most repositories stays.
+        parts.append(sorted(rule.model_dump_json(exclude={"reason"}) for rule in config.dismiss))
     # Escapes to ASCII, so that a text which was not UTF-8 can be hashed, too.
     return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()[:8]
 

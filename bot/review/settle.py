@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.review import follow
+from bot.review.config import DismissRule
 from bot.review.findings import in_order
 from bot.review.follow import Placed
+from bot.review.lasting import dismissed_for_good
 from bot.review.memory import KnownFinding, Recall, Remembered, ThreadId
 from bot.review.merge import same
 from bot.review.model import Finding, FindingStatus, Severity
@@ -49,11 +51,12 @@ def settle(
     least: Severity,
     at_most: int,
     held_back: Callable[[Finding], bool],
+    lasting: Sequence[DismissRule] = (),
 ) -> Settled:
     """Decide for each. `findings` come most severe first, so the limit of comments cuts the least severe.
 
     `least`: from this severity on a finding gets a comment. `at_most`: line comments for the whole life of the pull.
-    `held_back`: whether a new finding is counted only.
+    `held_back`: whether a new finding is counted only. `lasting`: what the repository's configuration dismisses.
     """
     room = at_most - sum(_is_open(known) for known in past.recall.findings)
     settled: list[Finding] = []
@@ -62,9 +65,11 @@ def settle(
     for finding in findings:
         place = follow.match(finding, past.placed)
         if place is not None:
-            one = of_thread(finding, place.known)
+            one = _by_rule(of_thread(finding, place.known), lasting)
             if place.known.dismissal is None or _is_itself(finding, place):
                 reported.setdefault(place.known.thread.id, one)
+        elif (by_rule := dismissed_for_good(finding, lasting)) is not None:
+            one = by_rule
         elif finding.fingerprint in past.recall.known:
             one = replace(finding, status=FindingStatus.KNOWN, thread=past.recall.known[finding.fingerprint])
             homeless.add(finding.fingerprint)
@@ -76,8 +81,13 @@ def settle(
         settled.append(one)
     left = [place for place in past.placed if place.known.thread.id not in reported]
     there = {finding.fingerprint for finding in settled}
-    settled += [one for one in _carried(left) if one.fingerprint not in there]
+    settled += [_by_rule(one, lasting) for one in _carried(left) if one.fingerprint not in there]
     return Settled(findings=in_order(settled), reported=reported, homeless=frozenset(homeless))
+
+
+def _by_rule(finding: Finding, lasting: Sequence[DismissRule]) -> Finding:
+    """A finding with a thread, excused where a rule says so; whoever dismissed it there for good has said enough."""
+    return finding if finding.excused else dismissed_for_good(finding, lasting) or finding
 
 
 def _is_itself(finding: Finding, place: Placed) -> bool:

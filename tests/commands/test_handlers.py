@@ -315,6 +315,12 @@ gate: {fail_on: high}
 paths:
   ignore:
     - "docs/**"
+dismiss:
+  - rule: S311
+    paths: ["tests/**"]
+    reason: no secret | there
+  - category: style
+    severity: low
 """
 
 
@@ -327,7 +333,12 @@ def test_every_key_is_shown_with_its_value_and_the_line_it_came_from(make_world:
         for name, field in RepoConfig.model_fields.items()
         for inner in (getattr(field.annotation, "model_fields", None) or [""])
     }
-    assert keys <= set(told)
+    assert keys - {"dismiss"} <= set(told)
+    assert told["dismiss.0"] == (
+        r'`{"rule": "S311", "paths": ["tests/**"], "severity": "high", "reason": "no secret \| there"}`',
+        "`.github/spark.yml` line 11",
+    )
+    assert told["dismiss.1"] == ('`{"category": "style", "severity": "low"}`', "`.github/spark.yml` line 14")
     assert told["review.on"] == ('`["opened", "command"]`', "`.github/spark.yml` line 2")
     assert told["gate.fail_on"] == ("`high`", "`.github/spark.yml` line 6")
     assert told["paths.ignore"] == ('`["docs/**"]`', "`.github/spark.yml` line 8")
@@ -349,6 +360,7 @@ def test_without_a_file_the_defaults_are_shown_as_such(world: Any) -> None:
         "@ada There is no `.github/spark.yml` on the base branch, so the defaults are in force."
     )
     assert {origin for key, (_, origin) in rows(world.last).items() if "." in key} == {"default"}
+    assert rows(world.last)["dismiss"] == ("`[]`", "default")
 
 
 def test_a_broken_file_is_shown_with_every_mistake_and_the_server_beside_it(make_world: Make) -> None:

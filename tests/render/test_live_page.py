@@ -196,7 +196,7 @@ def test_a_finished_review_shows_all_of_it(events: list[ReviewEvent | LiveEvent]
     assert "not posted: below the threshold" in shown.text
     assert "not posted: over the limit of comments" in shown.text
     assert "it has a thread already" in shown.text
-    assert "not posted: it was dismissed before" in shown.text
+    assert "not posted: it was dismissed" in shown.text
     assert "3 calls, 12,345 tokens read" in shown.text
     assert "cart.py:17 (removed)" in shown.text
 

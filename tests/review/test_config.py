@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.errors import ConfigError
 from bot.review.config import FailOn, RepoConfig, Trigger, config_schema, read_config
-from bot.review.model import Effort, Severity
+from bot.review.model import Category, Effort, Severity
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "spark.schema.json"
 NAME = ".github/spark.yml"
@@ -50,6 +50,11 @@ budget:
   max_usd: 0.5
   max_tokens: 100000
   seconds: 60
+dismiss:
+  - rule: S311
+    paths: ["tests/**"]
+    reason: No secret is made there.
+  - {category: style, title: line length, severity: medium}
 """
 
 
@@ -83,6 +88,10 @@ def test_every_key_is_read():
     assert config.gate.fail_on.severity is Severity.HIGH
     assert config.budget.max_usd == 0.5
     assert not config.analyzers.ruff
+    first, second = config.dismiss
+    assert (first.rule, first.paths, first.reason) == ("S311", ("tests/**",), "No secret is made there.")
+    assert first.severity is Severity.HIGH, "a lasting rule hides nothing critical unless it says so"
+    assert (second.category, second.title, second.severity) == (Category.STYLE, "line length", Severity.MEDIUM)
 
 
 def test_a_section_with_nothing_behind_it_means_its_defaults():
@@ -117,7 +126,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file():
         f"{NAME}:6: fail_on: unknown key here, did you mean gate.fail_on?",
         f"{NAME}:8: gate.fail_on: 'hihg' is not one of critical, high, medium, low, never, did you mean high?",
         f"{NAME}:10: paths.ignore: must be a list, not '*.py'",
-        f"{NAME}:11: bogus: unknown key; known are review, paths, guidelines, gate, commands, analyzers, budget",
+        f"{NAME}:11: bogus: unknown key; known are review, paths, guidelines, gate, commands, analyzers, budget, dismiss",
     ]
 
 
@@ -142,6 +151,21 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file():
         ("gate:\n  min_votes: 99\n", ":2: gate.min_votes: input should be less than or equal to 10"),
         ("guidelines: [1]\n", ":1: guidelines.0: must be text, not 1"),
         ("commands: [admin]\n", ":1: commands: must be a mapping of keys, not a list"),
+        (
+            "dismiss:\n  - rule: S311\n  - paths: [docs]\n    reason: no\n",
+            ":3: dismiss.1: needs one of rule, category or title; to leave files out, use paths.ignore",
+        ),
+        ("dismiss:\n  - rul: S311\n", ":2: dismiss.0.rul: unknown key, did you mean rule?"),
+        (
+            "dismiss:\n  - rule: S311\n    frob: 1\n",
+            ":3: dismiss.0.frob: unknown key; known are rule, category, title,",
+        ),
+        ("dismiss:\n  - category: styl\n", ":2: dismiss.0.category: 'styl' is not one of bug, security,"),
+        ("dismiss:\n  - title: '...'\n", ":2: dismiss.0.title: '...' has no word in it"),
+        ("dismiss:\n  - rule: 311\n", ":2: dismiss.0.rule: must be text, not 311"),
+        ("dismiss:\n  - S311\n", ":2: dismiss.0: must be a mapping of keys, not 'S311'"),
+        ("dismiss:\n  rule: S311\n", ":1: dismiss: must be a list, not a mapping"),
+        ("dismiss:\n  - rule: S311\n    paths: ['!']\n", ":3: dismiss.0.paths.0: '!' is not a glob"),
     ],
 )
 def test_what_is_not_allowed_is_named_with_its_line(text, says):
@@ -176,7 +200,13 @@ def test_the_schema_and_the_reader_agree():
     # The example has `no` as a language, which another YAML reader would take for a boolean.
     good = yaml.safe_load(FULL.replace("language: no", "language: Norwegian").replace("  on:", '  "on":'))
     assert validator.is_valid(good)
-    for broken in ({"revew": {}}, {"review": {"effort": "fast"}}, {"gate": {"min_votes": -1}}, {"paths": []}):
+    for broken in (
+        {"revew": {}},
+        {"review": {"effort": "fast"}},
+        {"gate": {"min_votes": -1}},
+        {"paths": []},
+        {"dismiss": [{"paths": ["a"]}]},
+    ):
         assert not validator.is_valid(broken)
         with pytest.raises(ConfigError):
             read_config(yaml.safe_dump(broken), name=NAME)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import OutsideError
+from bot.review.events import Found
 from bot.review.memory import Dismissal, Remembered
 from bot.review.model import Category, Effort, FindingStatus, Severity, Verdict
 from bot.review.ports import CallKind, StreamEnd, Then
@@ -381,6 +382,40 @@ def test_what_was_dismissed_in_another_pull_is_not_said_and_the_summary_names_wh
     assert "only we can call it" in review.findings[0].note
     assert remembered.url in world.publisher.notes[0].body
     assert world.publisher.threads == []
+
+
+def test_a_lasting_rule_dismisses_for_the_gate_as_well_and_brings_everything_back_when_it_goes(world) -> None:
+    world.texts = {}
+    world.publisher = world.board()
+    world.script = says_of(world, TWO)
+    rule = "dismiss:\n  - title: mutable default\n    reason: Caches on purpose.\n"
+    world.config = "gate:\n  fail_on: high\n" + rule
+    world.push(load=LOAD)
+    review = world.review()
+    assert (review.verdict, world.publisher.threads) == (Verdict.PASS, [])
+    (finding,) = review.findings
+    assert (finding.status, finding.excused) == (FindingStatus.DISMISSED, True)
+    assert finding.note == "Dismissed by .github/spark.yml: Caches on purpose."
+    body = world.publisher.notes[0].body
+    assert "Not shown: 1 dismissed by .github/spark.yml: Caches on purpose (1 high)." in body
+    assert "dismissed earlier" not in body
+    assert [found.finding.status for found in world.ear.of(Found)] == [FindingStatus.DISMISSED]
+    # Nothing is new, so nobody looks; but the rule is gone, and what it hid was never told.
+    world.config = "gate:\n  fail_on: high\n"
+    world.push()
+    review = world.review()
+    assert review.since.why_all == "the rules of the review changed"
+    assert (review.verdict, [one.status for one in review.findings]) == (Verdict.FAIL, [FindingStatus.POSTED])
+    # The rule comes back. What has a thread by now is left to people, and does not count either.
+    world.config += rule
+    world.push(load=MENDED)
+    review = world.review()
+    assert (review.verdict, review.findings, review.earlier) == (Verdict.PASS, (), ())
+    assert world.publisher.drafts[-1].steps == ()
+    world.push(load=LOAD)
+    assert [(one.status, one.excused) for one in world.review().findings] == [(FindingStatus.DISMISSED, True)]
+    assert len(world.publisher.threads) == 1
+    assert "Dismissed in" not in world.publisher.notes[-1].body
 
 
 def test_a_dismissal_that_was_taken_back_is_forgotten_by_the_repository_as_well(pull) -> None:

@@ -9,15 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.diff.model import Anchor, HunkKey, Patch, Side
+from bot.review.config import CONFIG_PATH
 from bot.review.model import Earlier, Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
 from bot.review.scope import Coverage, Since, Skip
 
 _FATES = {
     FindingStatus.KNOWN: "already known from an earlier review",
-    FindingStatus.DISMISSED: "dismissed earlier",
+    FindingStatus.DISMISSED: "dismissed earlier",  # By people; for what a rule dismisses see `_by_rules`.
     FindingStatus.BELOW_THRESHOLD: "below the severity that is shown",
     FindingStatus.HELD_BACK: "held back: low, and on code that was reviewed before",
 }
+
+_REASONS = 4
+"""So many reasons of rules are told; a file may have two hundred."""
 
 
 def count(number: int, what: str, many: str = "") -> str:
@@ -135,7 +139,11 @@ def earlier(review: Review) -> list[tuple[Earlier, str]]:
 
 def dismissed_at(review: Review) -> list[str]:
     """URLs of the threads in which findings of this review were dismissed, each once."""
-    told = [one.thread for one in review.findings if one.status is FindingStatus.DISMISSED and one.thread]
+    told = [
+        one.thread
+        for one in review.findings
+        if one.status is FindingStatus.DISMISSED and one.thread and one.lasting is None
+    ]
     return list(dict.fromkeys(told))
 
 
@@ -174,13 +182,30 @@ def set_aside(review: Review) -> list[str]:
     words = {"refuted": "refuted by the check", "duplicate": "merged as duplicates"}
     out += [f"{number} {words.get(reason, reason)}" for reason, number in reasons.most_common()]
     for status, text in _FATES.items():
-        group = [finding for finding in review.findings if finding.status is status]
+        group = [finding for finding in review.findings if finding.status is status and finding.lasting is None]
         if group:
             out.append(f"{len(group)} {text} ({by_severity(group)})")
+    out += _by_rules(review)
     if review.garbled:
         out.append(f"{count(review.garbled, 'line')} of the answers could not be read")
     for tool, number in review.outside.items():
         out.append(f"{count(number, 'result')} of {tool} outside the changed lines")
+    return out
+
+
+def _by_rules(review: Review) -> list[str]:
+    """What the rules of the repository's configuration dismiss, a phrase for each reason; the rarest are one."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in review.findings:
+        if finding.lasting is not None:
+            groups.setdefault(" ".join(finding.lasting.split()), []).append(finding)
+    most = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    out = []
+    for reason, group in most[:_REASONS]:
+        because = f": {reason}" if reason else ""
+        out.append(f"{len(group)} dismissed by {CONFIG_PATH}{because} ({by_severity(group)})")
+    if rest := [finding for _, group in most[_REASONS:] for finding in group]:
+        out.append(f"{len(rest)} dismissed by {CONFIG_PATH} for other reasons ({by_severity(rest)})")
     return out
 
 

@@ -1,7 +1,7 @@
 """The second part of the demo: a person talks back. `/spark fix` in a thread, then `/spark fix all`, and the review after it.
 
-The gestures are made on the stand-in GitHub as in a browser, the answers are Spark's real ones. It does not wait for every
-thread: notes in threads are a second apart, as GitHub asks of programs, so it shows the first and says how many there are.
+The gestures are made on the stand-in GitHub as in a browser, the answers are Spark's real ones. The notes in the threads come all
+at once, so it shows the first and says how many threads are resolved.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ def talk_back(here: Stage, process: Server, show: Show) -> None:
     _asks_for_one(_Asked(here, process, watch, show), _without_patch(here))
     _asks_for_all(_Asked(here, process, watch, show))
     settled = [each for each in pull_threads(here.repo, here.repo.pulls[1]) if each.resolved_by is not None]
-    told = f"{words.count(len(settled), 'thread')} resolved so far; notes in threads are a second apart, as GitHub asks"
-    show.line(f"{'':10}{told}", "dim")
+    show.line(f"{'':10}{words.count(len(settled), 'thread')} resolved so far", "dim")
 
 
 def _asks_for_one(asked: _Asked, thread: Thread) -> None:
@@ -59,6 +58,7 @@ def _asks_for_all(asked: _Asked) -> None:
     """`/spark fix all`, until its first thread is resolved and all else was seen."""
     asked.begins(talk.say(asked.here.repo, 1, "/spark fix all", by=example.AUTHOR), "in the conversation")
     missing = {OnGitHub.PUSHED, OnGitHub.ANSWERED, OnGitHub.POSTED, OnGitHub.RESOLVED}
+    noted = False
     while missing:
         moment = asked.next()
         # A review with nothing new to say takes the place of the last one's text.
@@ -71,8 +71,10 @@ def _asks_for_all(asked: _Asked) -> None:
                 asked.shows(moment, f"the check {moment.data['name']} is on the new head")
             case OnGitHub.ANSWERED if not moment.data["in_thread"]:
                 asked.shows(moment, f"Spark answers: {body}")
-            case OnGitHub.ANSWERED if OnGitHub.RESOLVED in missing:
-                asked.shows(moment, f"Spark writes in the first thread: {body}")
+            case OnGitHub.ANSWERED:
+                if not noted:
+                    asked.shows(moment, f"Spark writes in the first thread: {body}")
+                noted = True
                 continue
             case OnGitHub.POSTED if what in missing:
                 new = (

@@ -49,7 +49,7 @@ def help_text() -> str:
         "These are the commands. One stands at the beginning of the first line of a comment.\n\n"
         f"{usages(everything)}\n\n"
         "A reply in one of my threads is read too, and answered where it asks something. "
-        "Pushing a commit and pausing need the right to write to the repository."
+        "What pushes a commit, dismisses a finding or pauses reviews needs the right to write to the repository."
     )
 
 

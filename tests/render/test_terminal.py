@@ -14,7 +14,7 @@ from rich.console import Console
 from bot.cli.terminal import CHANGED, TerminalListener, show_review
 from bot.diff.model import HunkKey
 from bot.review.events import Finished, Found, Lost, Note, Progress, Started
-from bot.review.model import Dropped, Finding, Fingerprint, Review, Severity, Usage
+from bot.review.model import Dropped, Finding, FindingStatus, Fingerprint, Review, Severity, Usage
 from bot.review.scope import Chunk, Coverage, Plan, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
@@ -91,6 +91,27 @@ def test_a_finding_is_printed_once(a_review: MakeReview) -> None:
         listener.on(Finished(at=1.0, review=review))
     assert written().count("SQL is built from a name that users choose") == 1
     assert written().count("Unused default export") == 1
+
+
+def test_what_a_rule_of_the_repository_dismisses_is_counted_by_its_reason_and_not_printed(a_review: MakeReview) -> None:
+    console, text = a_console(tty=False)
+    review = a_review()
+    ruled = [
+        replace(finding, status=FindingStatus.DISMISSED, excused=True, lasting=f"reason {at}")
+        for at, finding in enumerate(review.findings[:1] * 5)
+    ]
+    with watching(console) as listener:
+        listener.on(Found(at=0.2, finding=ruled[0]))
+        listener.on(Finished(at=1.0, review=replace(review, findings=(*ruled, ruled[1]))))
+    assert ruled[0].title not in text()
+    aside = [line.removeprefix("not shown: ") for line in text().splitlines() if "spark.yml" in line]
+    by = "dismissed by .github/spark.yml"
+    severity = ruled[0].severity.value
+    assert aside == [
+        f"2 {by}: reason 1 (2 {severity})",
+        *(f"1 {by}: reason {at} (1 {severity})" for at in (0, 2, 3)),
+        f"1 {by} for other reasons (1 {severity})",
+    ]
 
 
 def test_a_finding_that_became_worse_after_it_was_shown_is_shown_as_it_is_now(a_review: MakeReview) -> None:

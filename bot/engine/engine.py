@@ -86,8 +86,19 @@ class EngineOptions:
 class Engine:
     """`start` it, give it orders, `drain` and `close` it. Everything but these may be called from any thread."""
 
-    def __init__(self, options: EngineOptions, runner: Runner, observer: Observer) -> None:
-        """Raises ConfigError for a database that cannot be one. Nothing is opened yet."""
+    def __init__(
+        self,
+        options: EngineOptions,
+        runner: Runner,
+        observer: Observer,
+        *,
+        on_taken: Callable[[Delivery, Work], None] = lambda _delivery, _work: None,
+    ) -> None:
+        """Raises ConfigError for a database that cannot be one. Nothing is opened yet.
+
+        `on_taken` is told of each order that was stored, before it has a slot; it must return at once and not raise.
+        """
+        self._on_taken = on_taken
         self._options = options
         self._observer = observer
         self._owner = ExecutorId(uuid.uuid4().hex)
@@ -175,6 +186,7 @@ class Engine:
             return QueueFull(retry_after=intake.RETRY_AFTER)
         if isinstance(answer, Taken):
             log.info("job.queued", delivery=delivery.id, job=answer.job, repo=work.place.repo)
+            self._on_taken(delivery, work)
             self._dispatcher.wake()
         self._dispatcher.pass_on(told, StopCause.SUPERSEDED)
         return answer

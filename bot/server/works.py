@@ -72,7 +72,8 @@ class Works:
             keep_days=settings.keep_days,
             max_usd_per_day=settings.max_usd_per_day,
         )
-        self.engine = Engine(options, runner, metrics)
+        self._runner = runner
+        self.engine = Engine(options, runner, metrics, on_taken=runner.taken)
         self.live = LiveEvents(self.engine.events, metrics)
         self._hook_log = AppHookLog(self.app)
         self._sweeper = Sweeper(self.engine.database, self._hook_log)
@@ -124,6 +125,7 @@ class Works:
         """Park what still runs; close everything."""
         self._ending.set()
         self._sweeper.close()
+        self._runner.close()
         self.engine.close()
         self._hook_log.close()
         self.app.close()

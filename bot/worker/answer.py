@@ -56,8 +56,11 @@ class CommentAnswer:
         *,
         memory: Callable[[RepoName], Memory],
         purse: Callable[[str], Purse] | None,
+        acknowledged: float | None = None,
     ) -> None:
+        """`acknowledged`: when the comment got its eyes already, in seconds since 1970."""
         job = control.job
+        self._acknowledged = acknowledged
         self._shared = shared
         self._control = control
         self._work = work
@@ -144,12 +147,15 @@ class CommentAnswer:
 
     def _acknowledge(self) -> None:
         """The first thing that is sent. Where GitHub does not take it, the command is carried out all the same."""
-        try:
-            self._front.talk.react(self._work.comment, Reaction.SEEN)
-        except SparkError as error:
-            log.warning("comment.not_acknowledged", why=error.what, **self._fields)
-            return
-        self._timing["ack"] = self._since()
+        if self._acknowledged is None:
+            try:
+                self._front.talk.react(self._work.comment, Reaction.SEEN)
+            except SparkError as error:
+                log.warning("comment.not_acknowledged", why=error.what, **self._fields)
+                return
+            self._timing["ack"] = self._since()
+        else:
+            self._timing["ack"] = max(0.0, self._acknowledged - self._created_at)
         log.info("comment.acknowledged", seconds=self._timing["ack"], **self._fields)
 
     def _serve(self) -> Outcome:

@@ -14,20 +14,21 @@ from typing import Final
 from bot import log
 from bot.commands.ports import Memory
 from bot.diff.model import Patch
-from bot.engine.model import Ended, Job, JobId, JobState
+from bot.engine.model import Delivery, Ended, Job, JobId, JobState
 from bot.engine.ports import Control
 from bot.errors import SparkError
 from bot.github.app import App
 from bot.github.checks import CheckRuns, Conclusion
 from bot.github.client import GitHubClient
 from bot.github.heads import open_pulls
-from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull
+from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull, Work
 from bot.model.budget import Purse
 from bot.review.model import RepoName
 from bot.review.ports import Stop
 from bot.review.render.safe import Redactor
 from bot.wiring import Shared
 from bot.worker import endings
+from bot.worker.acknowledge import Acknowledger
 from bot.worker.answer import CommentAnswer
 from bot.worker.pull_review import PullReview
 
@@ -60,6 +61,16 @@ class JobRunner:
         self._learn = learn
         self._purse = purse
         self._memory = memory
+        self._acknowledger = Acknowledger(shared, app)
+
+    def taken(self, delivery: Delivery, work: Work) -> None:
+        """An order was stored and waits: a command gets its eyes now. Returns at once."""
+        if isinstance(work, AnswerComment):
+            self._acknowledger.taken(delivery, work)
+
+    def close(self) -> None:
+        """No more orders come."""
+        self._acknowledger.close()
 
     def run(self, control: Control) -> Ended:
         """Do one job to its end; see the port."""
@@ -78,7 +89,13 @@ class JobRunner:
                 return self._short(control, partial(self._answer, job, job.work))
             case AnswerComment():
                 return CommentAnswer(
-                    self._shared, self._app, control, job.work, memory=self._memory, purse=self._purse
+                    self._shared,
+                    self._app,
+                    control,
+                    job.work,
+                    memory=self._memory,
+                    purse=self._purse,
+                    acknowledged=self._acknowledger.claim(job.work),
                 ).run()
 
     def _review(self, control: Control, work: ReviewPull) -> Ended:

@@ -51,7 +51,7 @@ class House:
             purse=lambda job: self.engine.spending.purse(job),  # noqa: PLW0108 - the engine is made after the runner
             memory=lambda repo: self.engine.memory(repo),  # noqa: PLW0108 - likewise
         )
-        self.engine = Engine(options, runner, Nobody())
+        self.engine = Engine(options, runner, Nobody(), on_taken=runner.taken)
         self.engine.start()
 
     def take(self, work: Work) -> JobId:
@@ -165,3 +165,27 @@ def test_a_review_is_ordered_and_stopped_by_comments_that_wait_for_no_review(
     (review,) = [job for job in house.engine.history.jobs() if job.number == pull.number and not job.outcome]
     assert house.end(review.id).state is JobState.SUPERSEDED
     assert [each for each in room.reviews() if each.pull is pull] == []
+
+
+def test_a_command_that_waits_for_another_one_gets_its_eyes_at_once_and_once(
+    room: Any, house: House, until: Callable[..., None]
+) -> None:
+    room.repo.commit("main", {"eyes.py": b"x = 1\n"}, "A start", "mona")
+    room.repo.branch("eyes", "main")
+    room.repo.commit("eyes", {"eight.py": b"def p(g=[]):\n    return g\n"}, "Eyes", "mona")
+    pull = room.repo.open_pull("Eyes", "", head="eyes", base="main", author="mona")
+    asked = len(room.endpoint.requests)
+
+    def say(body: str) -> tuple[Any, JobId]:
+        said = talk.say(room.repo, pull.number, body, by="mona")
+        ref = CommentRef(kind=CommentKind.CONVERSATION, id=CommentId(said.id), node_id=said.node_id)
+        work = AnswerComment(place=room.place(), number=pull.number, comment=ref, sender="mona", command=parse(body))
+        return said, house.take(work)
+
+    _, first = say("/spark ask What is this?")
+    until(lambda: any(entry.tokens > 5 for entry in room.endpoint.requests[asked:]))
+    waits, second = say("/spark help")
+    until(lambda: waits.reactions)
+    assert [job.state for job in house.engine.history.jobs() if job.id in {first, second}].count(JobState.QUEUED) == 1
+    assert house.end(first).outcome == house.end(second).outcome == "answered"
+    assert [reaction.content for reaction in waits.reactions].count("eyes") == 1

@@ -8,6 +8,7 @@ Every `GitHubServer` that a test starts is watched; when the test ends, its requ
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,12 @@ from bot.sandbox.github import GitHubServer
 
 _CHECKER = Path(__file__).parent / "contract" / "checker.py"
 _NAME = "spark_contract_checker"
+
+
+# Where Python is told to leave no bytecode behind, each test process would rewrite the asserts of every test file again
+# (twelve seconds of work), and each command and server that a test starts would compile the program.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -86,7 +86,14 @@ def place_known(
     claimed = claim(known, places)
     unread = {*unread, *(bad.path for bad in patch.bad if bad.path)}
     search = _Search(places=places, head_text=head_text, fresh=fresh, unread=unread)
-    return [search.placed(found, claimed.get(number)) for number, found in enumerate(known)]
+    return [_as_long_as_it_stands(search.placed(found, claimed.get(number))) for number, found in enumerate(known)]
+
+
+def _as_long_as_it_stands(placed: Placed) -> Placed:
+    """Without the word of whoever had the thread resolved by us where its code has changed: it was given for that code alone."""
+    if placed.fate is Fate.CHANGED and placed.known.closed and placed.known.dismissal is not None:
+        return replace(placed, known=replace(placed.known, dismissal=None))
+    return placed
 
 
 def report_text(body: str) -> str:

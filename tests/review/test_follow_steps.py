@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from bot.diff.anchors import anchor_lines
 from bot.diff.model import Anchor, Side
 from bot.review.follow import Followed, carried, is_worth_asking, may_be_resolved, steps
-from bot.review.memory import Dismissal, FindingNote, KnownFinding, Said, Thread, ThreadId
+from bot.review.memory import Dismissal, FindingNote, KnownFinding, Recall, Said, Thread, ThreadId
 from bot.review.model import Category, CommitSha, Effort, FindingStatus, Fingerprint, Severity
 from bot.review.ports import CallKind, Then
 from bot.review.prompt_follow import GONE, Fixed, FollowAnswer, follow_up_prompt, read_follow_up
 from bot.review.recall import assemble
 from bot.review.render.markers import read_finding_markers, read_keys, read_note_marker, state_marker, step_marker
 from bot.review.render.safe import Redactor
+from bot.review.settle import Past, settle
 from bot.review.whereabouts import Fate, Placed
 
 HEAD = CommitSha("abc1234" + "0" * 33)
@@ -200,6 +201,25 @@ def test_what_a_person_had_resolved_is_not_opened_again(posted, walk, said, patc
     thread = known.thread
     (known,) = assemble([thread], [], may_write=lambda _: False, author="").findings
     assert walk(known, THEN, found=a_finding_at(THEN, 20, patch_of, finding_of)).steps == ()
+
+
+def test_what_a_person_had_resolved_is_opened_again_when_its_code_changed_and_it_is_there_still(
+    posted, walk, place, said, patch_of, finding_of
+) -> None:
+    note = said(f"Resolved.\n\n{state_marker({'closed_by': 'ada'})}")
+    thread = posted(THEN, "a.py", 20, notes=(note,), thread={"resolved_by": "spark[bot]"}).thread
+    (known,) = assemble([thread], [], may_write=lambda _: True, author="").findings
+    assert known.dismissal is not None
+    found = a_finding_at(NOW, 20, patch_of, finding_of)
+    placed = place(known, NOW)
+    past = Past(recall=Recall(findings=(known,)), placed=tuple(placed))
+    settled = settle([found], past, least=Severity.LOW, at_most=9, held_back=lambda _: False)
+    assert [(one.status, one.excused) for one in settled.findings] == [(FindingStatus.KNOWN, False)]
+    assert list(settled.reported) == [thread.id]
+    followed = walk(known, NOW, found=found)
+    (step,) = followed.steps
+    assert (step.then, step.body.startswith("It is back in abc1234, at line 20.")) == (Then.REOPEN, True)
+    assert walk(known, NOW).steps == ()  # Nobody reported it: it stays resolved.
 
 
 def test_lines_that_were_moved_to_another_file_are_told_once(posted, walk, place, said) -> None:

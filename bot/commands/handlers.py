@@ -88,9 +88,9 @@ def ignore(call: Call) -> Outcome:
         return _refused(call, answers.not_our_finding(Verb.IGNORE), "no finding of ours")
     standing = call.known.dismissal
     # A thread resolved by hand may have been resolved by somebody who can't excuse, and has no reason: this one counts more.
-    if standing is not None and standing.how in {"ignored", "talked over"}:
+    reason = call.shapes.redact(call.rest.strip())[:500]
+    if standing is not None and standing.how in {"ignored", "talked over"} and (standing.reason or not reason):
         return _answered(call, answers.ignored_already(standing, call.shapes), "dismissed already")
-    reason = call.shapes.redact(call.rest)[:500]
     refused = _resolved_by_us(call, call.thread)
     dismissal = Dismissal(by=call.sender, reason=reason, how="ignored", excuses=call.may_write, held_open=bool(refused))
     call.desk.memory.remember(_remembered(call.known.note, dismissal, call.thread))

@@ -178,6 +178,17 @@ def test_a_second_ignore_says_that_it_is_so_already(world: Any) -> None:
     assert len(world.memory.kept) == 1
 
 
+def test_a_dismissal_without_a_reason_is_given_one_by_a_second_ignore(world: Any) -> None:
+    thread = world.finding()
+    world.says("/spark ignore", thread=thread)
+    assert world.says("/spark ignore", thread=thread).why == "dismissed already"
+    assert world.says("/spark ignore the caller holds the lock", thread=thread).what == "ignored"
+    assert "Reason: the caller holds the lock." in world.last
+    assert world.memory.kept[-1].reason == "the caller holds the lock"
+    assert world.talk.recall().findings[0].dismissal.reason == "the caller holds the lock"
+    assert world.says("/spark ignore another one", thread=thread).why == "dismissed already"
+
+
 def test_where_github_does_not_let_us_resolve_it_is_said_and_the_dismissal_holds(world: Any) -> None:
     world.talk.refuses.add("resolve")
     thread = world.finding()

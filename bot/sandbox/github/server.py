@@ -5,17 +5,20 @@ Refuses to listen on any other address.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map
 
 from bot.sandbox.github import control, web, web_apps, web_checks
 from bot.sandbox.github.call import Route
@@ -31,6 +34,8 @@ from bot.sandbox.github.webhooks import Webhooks
 from bot.sandbox.github.world import World
 
 _JOIN_SECONDS = 5.0
+_POLL_SECONDS = 0.01
+"""How often a server looks whether it shall stop."""
 
 
 class GitHubServer:
@@ -53,21 +58,14 @@ class GitHubServer:
         """Listen. Raises OSError when the port is taken."""
         self._root = Path(tempfile.mkdtemp(prefix="spark-github-"))
         world = World(self._root, self.options)
-        app = Flask("bot.sandbox.github", root_path=str(Path(__file__).parent))
+        app = _App(_rules(control=self.options.control))
         self._server = Listener(self.options.port, _ByNumber(app.wsgi_app, world))
         urls = Urls(web=f"http://127.0.0.1:{self._server.server_port}")
-        site = Site(
-            world=world,
-            urls=urls,
-            webhooks=Webhooks(world, urls),
-            log=self.requests,
-            faults=self.faults,
-            rates=RateBook(self.options.rates, self.options.clock),
-            latency=self.options.latency,
+        self._site = _site(world, urls, log=self.requests, faults=self.faults)
+        _install(app, self._site)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="github", daemon=True
         )
-        self._site = site
-        _install(app, site)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="github", daemon=True)
         self._thread.start()
         return self
 
@@ -137,6 +135,54 @@ class GitHubServer:
     @latency.setter
     def latency(self, seconds: float) -> None:
         self.site.latency = seconds
+
+
+class _App(Flask):
+    """An application on rules that have been compiled already, if there are any: that takes most of a start."""
+
+    def __init__(self, rules: Map | None) -> None:
+        self._compiled = False
+        super().__init__("bot.sandbox.github", root_path=str(Path(__file__).parent), static_folder=None)
+        if rules is not None:
+            self._compiled = True
+            self.url_map = rules
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        """Where the rules are there already, the function alone is new."""
+        if not self._compiled:
+            super().add_url_rule(rule, endpoint, view_func, *rest, **options)
+            return
+        assert view_func is not None
+        self.view_functions[endpoint or view_func.__name__] = view_func
+
+
+@cache
+def _rules(*, control: bool) -> Map:
+    """The rules of every page and operation; they are the same for each stand-in of a process."""
+    world = World(Path(os.devnull), GitHubOptions(control=control, webhook_workers=0))
+    app = _App(None)
+    _install(app, _site(world, Urls(web="")))
+    return app.url_map
+
+
+def _site(world: World, urls: Urls, *, log: RequestLog | None = None, faults: FaultBook | None = None) -> Site:
+    options = world.options
+    return Site(
+        world=world,
+        urls=urls,
+        webhooks=Webhooks(world, urls),
+        log=log if log is not None else RequestLog(),
+        faults=faults if faults is not None else FaultBook(),
+        rates=RateBook(options.rates, options.clock),
+        latency=options.latency,
+    )
 
 
 class _ByNumber:

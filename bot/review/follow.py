@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _DISMISSED: Final = "it was dismissed"
+_UNANSWERED: Final = "somebody's reply is not answered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def may_be_resolved(placed: Placed) -> str:
     if standing(known.thread) is not Standing.OPEN:
         return "it was opened again after it had been resolved"
     if known.thread.unanswered:
-        return "somebody's reply is not answered"
+        return _UNANSWERED
     return ""
 
 
@@ -151,20 +152,27 @@ class _Walk:
             why = answer.why if answer is not None and answer.fixed is Fixed.NO else found.title
             self._is_still_there(placed, why, found.anchor, note)
         elif not placed.problem and standing(placed.known.thread) is Standing.FIXED:
-            # We said so, and it is open: GitHub refused to resolve it, or somebody thinks otherwise. It is theirs now.
+            # We said so, and it is open: for a reply's sake, or GitHub refused to resolve it, or somebody thinks otherwise. It is theirs now.
             self.fixed.append(placed)
         elif answer is None or answer.fixed is Fixed.UNSURE:
             self.unsure.append(placed)
         elif answer.fixed is Fixed.YES:
             self.fixed.append(placed)
-            if not may_be_resolved(placed):
-                self._say(placed, fixed_note(self._head, answer.why, self._redactor), Then.RESOLVE)
+            self._is_fixed(placed, answer.why)
         else:
             at = self._named(placed, answer.line)
             finding = None if at is None else as_finding(placed.known, at)
             self.still.append(replace(placed, finding=finding))
             now = None if finding is None else note_of(finding, self._patch)
             self._is_still_there(placed, answer.why, at, now)
+
+    def _is_fixed(self, placed: Placed, why: str) -> None:
+        against = may_be_resolved(placed)
+        if not against:
+            self._say(placed, fixed_note(self._head, why, self._redactor), Then.RESOLVE)
+        elif against == _UNANSWERED:
+            # Said once: with this in the thread the model is not asked about it again.
+            self._say(placed, fixed_note(self._head, why, self._redactor, stays_open=True), Then.NOTHING)
 
     def _is_still_there(self, placed: Placed, why: str, at: Anchor | None, note: FindingNote | None) -> None:
         if placed.known.thread.unanswered or not placed.known.thread.is_ours:

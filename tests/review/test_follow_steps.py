@@ -99,10 +99,33 @@ def test_a_persons_reply_that_waits_for_an_answer_keeps_the_thread_open(posted, 
     assert may_be_resolved(placed) == "somebody's reply is not answered"
     assert is_worth_asking(placed)
     followed = walk(known, answer=YES)
-    assert (followed.steps, len(followed.fixed)) == ((), 1)
+    assert ([step.then for step in followed.steps], len(followed.fixed)) == ([Then.NOTHING], 1)
     assert walk(known, answer=NO).steps == ()
     heeded = posted(THEN, "a.py", 20, notes=(said("Done.", login="ann", heeded=True),))
     assert len(walk(heeded, answer=YES).steps) == 1
+
+
+def test_a_mended_thread_that_a_reply_keeps_open_is_told_once_and_never_asked_about_again(
+    posted, walk, place, said
+) -> None:
+    known = posted(THEN, "a.py", 20, notes=(said("I had this too.", login="stranger"),))
+    followed = walk(known, answer=YES)
+    (step,) = followed.steps
+    assert step.body == (
+        "Fixed in abc1234. The loop checks the length first. I leave this thread open: the last reply is not answered."
+        "\n\n<!-- spark:step v1 fixed-abc123400000 -->"
+    )
+    known = again(known, followed, said)
+    assert not known.thread.is_resolved
+    other = {"a.py": (OLD, OLD.replace("line 20", "divide(total, n or 1)"))}
+    for files in (NOW, other):
+        (placed,) = place(known, files)
+        assert not is_worth_asking(placed)
+        later = walk(known, files)
+        assert (later.steps, later.still, later.unsure) == ((), (), ())  # Neither said nor counted.
+        assert [each.known for each in later.fixed] == [known]
+    more = replace(known.thread, comments=(*known.thread.comments, said("And I.", login="stranger")))
+    assert walk(replace(known, thread=more)).steps == ()
 
 
 def test_a_bots_reply_keeps_no_thread_open(posted, walk, said) -> None:

@@ -20,9 +20,12 @@ _WHY = 400
 """Characters of a reason."""
 
 
-def fixed_note(head: CommitSha, why: str, redactor: Redactor) -> str:
-    """It is mended; the thread is resolved after this."""
-    return _note(_said(f"Fixed in {_short(head)}.", why, redactor), step_marker(f"{FIXED}{head[:12]}"))
+def fixed_note(head: CommitSha, why: str, redactor: Redactor, *, stays_open: bool = False) -> str:
+    """It is mended; the thread is resolved after this, unless it `stays_open` because somebody waits for an answer in it."""
+    text = _said(f"Fixed in {_short(head)}.", why, redactor)
+    if stays_open:
+        text = f"{text} I leave this thread open: the last reply is not answered."
+    return _note(text, step_marker(f"{FIXED}{head[:12]}"))
 
 
 def still_key(note: FindingNote | None) -> str:

@@ -66,9 +66,11 @@ def near_miss(miss: NearMiss) -> str:
     return f"I do not know the command {wrote}. Did you mean {right}? {HELP_TAIL}"
 
 
-def not_permitted(verb: Verb, why: str) -> str:
-    """Refused; `why` follows `because`."""
-    return f"I did not do this: `/spark {verb}` is not for you here, because {why}."
+def not_permitted(verb: Verb, why: str, *, flag: str = "", may_ask: bool = False) -> str:
+    """Refused; `why` follows `because`. `flag`: `all` or `--commit`. `may_ask`: without the flag they may give it."""
+    typed = f"/spark {verb} {flag}".rstrip()
+    told = f"I did not do this: `{typed}` is not for you here, because {why}."
+    return f"{told} `/spark {verb}` in a thread gives you a suggestion." if flag and may_ask else told
 
 
 def broken_config(error: SparkError, redactor: Redactor) -> str:

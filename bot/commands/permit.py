@@ -16,10 +16,19 @@ WRITERS: Final = frozenset({Role.ADMIN, Role.MAINTAIN, Role.WRITE})
 """Who may push to the repository."""
 
 
-def permitted(need: Need, role: Role | None, *, is_author: bool, allow: Sequence[Role], role_known: bool = True) -> str:
+def permitted(
+    need: Need,
+    role: Role | None,
+    *,
+    is_author: bool,
+    allow: Sequence[Role],
+    role_known: bool = True,
+    is_set: bool = True,
+) -> str:
     """Empty when somebody may, else why not, in words that follow `because`.
 
-    `role` is None for somebody who is nothing to the repository, and also while `role_known` is False.
+    `role` is None for somebody who is nothing to the repository, and also while `role_known` is False. `is_set`: whether
+    the configuration says who may, rather than nobody having said anything.
     """
     allowed = role in allow or (is_author and Role.AUTHOR in allow)
     if need is Need.ANYONE:
@@ -33,6 +42,8 @@ def permitted(need: Need, role: Role | None, *, is_author: bool, allow: Sequence
         return f"it takes the right to write to this repository, and {yours}"
     if allowed:
         return ""
+    if not is_set:
+        return f"by default it is for {_names(allow)} and the author of the pull request, and {yours}"
     return f"`commands.allow` of `.github/spark.yml` names {_names(allow)}, and {yours}"
 
 

@@ -152,7 +152,9 @@ class _Serving:
                 if command.verb is not Verb.CONFIG:
                     return self._refused(answers.broken_config(error, self._redactor()), "a broken configuration")
         if why := self._refusal(wants, role, role_known=role_known, config=config):
-            return self._refused(answers.not_permitted(command.verb, why), why)
+            flag = "all" if command.everything else "--commit" if command.commit else ""
+            may_ask = not self._refusal(Need.ASK, role, role_known=role_known, config=config)
+            return self._refused(answers.not_permitted(command.verb, why, flag=flag, may_ask=may_ask), why)
         recall = self._desk.talk.recall() if COMMANDS[command.verb].recalls else Recall()
         return HANDLERS[command.verb](self._call(command, recall, role, role_known=role_known, config=config))
 
@@ -194,7 +196,14 @@ class _Serving:
             return None, False
 
     def _refusal(self, wants: Need, role: Role | None, *, role_known: bool, config: RepoConfig) -> str:
-        return permitted(wants, role, is_author=self._is_author, allow=config.commands.allow, role_known=role_known)
+        return permitted(
+            wants,
+            role,
+            is_author=self._is_author,
+            allow=config.commands.allow,
+            role_known=role_known,
+            is_set="allow" in config.commands.model_fields_set,
+        )
 
     def _trouble(self, error: SparkError) -> Outcome:
         """Told in an answer, or else by a reaction. Nothing is told while the process stops: the job runs again."""

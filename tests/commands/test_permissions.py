@@ -190,6 +190,31 @@ def test_a_refusal_is_answered_in_these_words(make_world: Callable[..., Any]) ->
     )
 
 
+def test_where_the_file_does_not_say_who_may_the_refusal_does_not_say_that_it_does(
+    make_world: Callable[..., Any],
+) -> None:
+    world = make_world(roles={"linus": Role.READ}, config="review:\n  effort: deep\n")
+    world.says("/spark review", by="linus")
+    assert "by default it is for `admin`, `maintain`, `write` and the author of the pull request" in world.last
+    assert "commands.allow" not in world.last
+    world = make_world(roles={"linus": Role.READ}, config="commands:\n  allow: [admin]\n")
+    world.says("/spark review", by="linus")
+    assert "`commands.allow` of `.github/spark.yml` names `admin`, and your role here is `read`" in world.last
+
+
+@pytest.mark.parametrize("typed", ["/spark fix all", "/spark fix --commit"])
+def test_who_may_not_commit_is_told_of_suggestions_where_they_may_have_them(
+    make_world: Callable[..., Any], typed: str
+) -> None:
+    world = make_world(roles={"linus": Role.READ})
+    world.says(typed, by="grace")
+    assert world.last.startswith(f"@grace I did not do this: `{typed}` is not for you here, because it takes the right")
+    assert world.last.endswith("`/spark fix` in a thread gives you a suggestion.")
+    world.says(typed, by="linus")
+    assert f"`{typed}` is not for you here" in world.last
+    assert "suggestion" not in world.last
+
+
 def test_an_author_who_may_write_counts_as_author_where_allow_names_authors_alone() -> None:
     assert not permitted(Need.WRITE, Role.WRITE, is_author=True, allow=(Role.AUTHOR,))
     assert permitted(Need.WRITE, Role.WRITE, is_author=False, allow=(Role.AUTHOR,))

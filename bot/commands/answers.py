@@ -161,6 +161,11 @@ def not_our_finding(verb: Verb) -> str:
     return f"This thread is not about a finding of mine, so there is nothing to dismiss. `/spark {verb}` belongs into one of my threads."
 
 
+def check_waits() -> str:
+    """Dismissed while reviews are paused, and the gate goes by it."""
+    return "Reviews of this pull request are paused: the check follows when they are resumed (`/spark resume`)."
+
+
 def ignored(reason: str, *, refused: str, redactor: Redactor) -> str:
     """Dismissed. `refused` is why GitHub did not resolve the thread; empty when it did."""
     because = f" Reason: {said(reason, redactor, 500)}" if reason else ""

@@ -92,11 +92,23 @@ def judged_anew(call: Call) -> None:
 
     After the answer alone: the review reads the dismissal from it. A failure is told in the log: the next push decides.
     """
-    level, known = call.config.gate.fail_on.severity, call.known
-    if level is None or known is None or known.note.severity.rank < level.rank:
-        return
-    if not call.may_write or call.recall.paused_by:
-        return
+    if not call.recall.paused_by and verdict_due(call):
+        judge(call)
+
+
+def verdict_due(call: Call) -> bool:
+    """Whether the verdict of the pull may be another one when the finding of the thread is dismissed by this person."""
+    return call.may_write and call.desk.pull.is_open and call.known is not None and at_gate(call, call.known)
+
+
+def at_gate(call: Call, known: KnownFinding) -> bool:
+    """Whether a finding is grave enough for the gate."""
+    level = call.config.gate.fail_on.severity
+    return level is not None and known.note.severity.rank >= level.rank
+
+
+def judge(call: Call) -> None:
+    """Order the verdict. A failure is told in the log alone."""
     try:
         call.desk.reviews.judge()
     except SparkError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.commands import answers, config_view
-from bot.commands.call import Call, judged_anew
+from bot.commands.call import Call, at_gate, judge, judged_anew, verdict_due
 from bot.commands.model import CommentKind, Outcome, Reaction, Verb
 from bot.errors import ConfigError
 from bot.review.config import Trigger
@@ -69,15 +69,27 @@ def resume(call: Call) -> Outcome:
     """Reviews go on: with what came meanwhile, and with each push."""
     if given := _given(call):
         # A run that was killed behind its answer has not ordered it yet; what is under way is not ordered twice.
-        call.desk.reviews.catch_up()
+        _caught_up(call)
         return Outcome(what="answered", why="answered before", url=given)
     by = call.recall.paused_by
     if not by:
         return _answered(call, answers.not_paused(), "not paused")
     outcome = _state(call, answers.resumed(by), paused_by="", why="resumed")
     # After the answer: the review reads from it that nothing is paused any more.
-    call.desk.reviews.catch_up()
+    _caught_up(call)
     return outcome
+
+
+def _caught_up(call: Call) -> None:
+    """What came during the pause; and the verdict, where somebody dismissed meanwhile what the gate goes by."""
+    call.desk.reviews.catch_up()
+    gone = (one for one in call.recall.findings if one.closed or (one.dismissal is not None and one.dismissal.excuses))
+    if call.desk.pull.is_open and any(at_gate(call, one) for one in gone):
+        judge(call)
+
+
+def _and_the_check(call: Call, text: str) -> str:
+    return f"{text}\n\n{answers.check_waits()}" if call.recall.paused_by and verdict_due(call) else text
 
 
 def ignore(call: Call) -> Outcome:
@@ -94,7 +106,7 @@ def ignore(call: Call) -> Outcome:
     refused = _resolved_by_us(call, call.thread)
     dismissal = Dismissal(by=call.sender, reason=reason, how="ignored", excuses=call.may_write, held_open=bool(refused))
     call.desk.memory.remember(_remembered(call.known.note, dismissal, call.thread))
-    text = answers.ignored(reason, refused=refused, redactor=call.shapes)
+    text = _and_the_check(call, answers.ignored(reason, refused=refused, redactor=call.shapes))
     url = call.answer(f"{text}\n\n{dismissal_marker(dismissal)}")
     judged_anew(call)
     return Outcome(what="ignored", why="dismissed, with a reason" if reason else "dismissed", url=url)
@@ -128,7 +140,9 @@ def resolve(call: Call) -> Outcome:
         return _refused(call, answers.not_resolved(refused, call.shapes), "GitHub refused")
     if call.known is None:
         return _answered(call, answers.resolved_theirs(), "resolved")
-    outcome = _answered(call, f"{answers.resolved()}\n\n{state_marker({'closed_by': call.sender})}", "resolved")
+    outcome = _answered(
+        call, f"{_and_the_check(call, answers.resolved())}\n\n{state_marker({'closed_by': call.sender})}", "resolved"
+    )
     judged_anew(call)
     return outcome
 

@@ -163,6 +163,26 @@ def test_the_check_is_left_alone_by_who_may_not_write_and_while_reviews_are_paus
     assert world.reviews.judged == 0
 
 
+@pytest.mark.parametrize("verb", ["ignore", "resolve"])
+def test_a_dismissal_during_a_pause_says_that_the_check_follows_and_it_does(make_world: Make, verb: str) -> None:
+    world = make_world(config="gate:\n  fail_on: high\n")
+    world.says("/spark pause")
+    world.says(f"/spark {verb}", thread=world.finding())
+    assert world.last.endswith("the check follows when they are resumed (`/spark resume`).")
+    world.says(f"/spark {verb}", thread=world.finding(line=5, severity=Severity.LOW))
+    assert "the check follows" not in world.last
+    assert world.reviews.judged == 0
+    world.says("/spark resume")
+    assert (world.reviews.caught_up, world.reviews.judged) == (1, 1)
+
+
+@pytest.mark.parametrize("verb", ["ignore", "resolve"])
+def test_on_a_closed_pull_a_dismissal_orders_no_verdict(make_world: Make, verb: str) -> None:
+    world = make_world(config="gate:\n  fail_on: high\n", is_open=False)
+    assert world.says(f"/spark {verb}", thread=world.finding()).what in {"ignored", "answered"}
+    assert world.reviews.judged == 0
+
+
 def test_without_a_reason_one_is_asked_for_and_the_dismissal_holds(world: Any) -> None:
     thread = world.finding()
     world.says("/spark ignore", thread=thread)

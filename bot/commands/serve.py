@@ -89,7 +89,8 @@ class _Serving:
             try:
                 asks = isinstance(command, Command) and need(command) is not Need.ANYONE
                 about = _About(role=pool.submit(self._role), config=pool.submit(self._config)) if asks else None
-                role = about.role.result if about is not None else None
+                # For what anybody may ask it is found out only once there are many answers.
+                role = about.role.result if about is not None else self._role
                 return self._known_end(pool, role) or self._carried_out(command, about)
             except SparkError as error:
                 return self._trouble(error)
@@ -125,15 +126,13 @@ class _Serving:
                 raise
             return Outcome(what="failed", why=error.what)
 
-    def _known_end(
-        self, pool: ThreadPoolExecutor, role: Callable[[], tuple[Role | None, bool]] | None
-    ) -> Outcome | None:
-        """What ends it before it begins: an earlier run's answer, or a loop. `role` None: it is not asked who this is."""
+    def _known_end(self, pool: ThreadPoolExecutor, role: Callable[[], tuple[Role | None, bool]]) -> Outcome | None:
+        """What ends it before it begins: an earlier run's answer, or a loop."""
         recent = pool.submit(self._desk.talk.recent_answers, LOOP_MINUTES)
         if (url := self._desk.talk.answered(self._ref)) is not None:
             return Outcome(what="answered", why="answered before", url=url)
         count = recent.result()
-        if count < LOOP_ANSWERS or (count < LOOP_ANSWERS_TO_WRITERS and role is not None and role()[0] in WRITERS):
+        if count < LOOP_ANSWERS or (count < LOOP_ANSWERS_TO_WRITERS and role()[0] in WRITERS):
             return None
         self.react(Reaction.NO)
         log.warning("command.loop", answers=count, minutes=LOOP_MINUTES, **self._fields)

@@ -102,7 +102,7 @@ def only_in_thread(verb: Verb) -> str:
 
 def closed(verb: Verb) -> str:
     """Said on a pull that is closed or merged."""
-    return f"This pull request is closed, so `/spark {verb}` has nothing to do. It works again when it is reopened."
+    return f"This pull request is closed, so `/spark {verb}` has nothing to do: it works on open ones."
 
 
 # -- review, pause, resume

@@ -17,6 +17,8 @@ SHOWN_DIFF = 30_000
 """Characters of a diff in an answer."""
 LISTED = 100
 """Items of a list in an answer."""
+_MOVED = "the branch has moved"
+"""As a commit that GitHub refused for it says (`NotCommitted.reason`)."""
 
 
 def short(sha: CommitSha) -> str:
@@ -133,7 +135,7 @@ def all_committed(
         _without(without),
         reviewed,
         _take_back(),
-        f"<sub>{measured}</sub>",
+        f"<sub>{measured}</sub>" if measured else "",
     )
 
 
@@ -163,7 +165,7 @@ def all_refused(
             continue
         room -= len(diff)
         told.append(f"{code(redactor.redact(path))}:\n\n{_diff(diff, redactor)}")
-    told += [_left_out("Left out", left_out, redactor), _without(without)]
+    told += [_left_out("Left out", left_out, redactor), _without(without), _again(reason, "/spark fix all")]
     return _joined(*told, f"<sub>{measured}</sub>" if measured else "")
 
 
@@ -186,7 +188,9 @@ def reviewed_again(findings: int) -> str:
 
 
 def measures(seconds: float, usage: Usage) -> str:
-    """The small print."""
+    """The small print; empty where no call was made."""
+    if not usage.calls:
+        return ""
     usd = "" if usage.usd is None else f" · ${usage.usd:.4f}"
     calls = count(usage.calls, "call")
     return f"{seconds:.1f} s · {calls} · {count(usage.input_tokens + usage.output_tokens, 'token')}{usd}"
@@ -207,7 +211,7 @@ def undone_before(link: str) -> str:
 
 def nothing_to_undo() -> str:
     """No commit of ours is left."""
-    return "There is nothing to undo: this pull request has no commit of mine, signed by GitHub, that still stands."
+    return "Nothing of mine is left to undo on this pull request."
 
 
 def changed_since(undoes: str, paths: Sequence[str], redactor: Redactor) -> str:
@@ -220,7 +224,12 @@ def changed_since(undoes: str, paths: Sequence[str], redactor: Redactor) -> str:
 
 def not_undone(undoes: str, reason: str, redactor: Redactor) -> str:
     """GitHub did not take the commit. `reason` follows `because`."""
-    return f"I did not take back {undoes}, because {said(reason, redactor, 500)} Nothing was changed."
+    return f"I did not take back {undoes}, because {said(reason, redactor, 500)} Nothing was changed. {_again(reason, '/spark undo')}".rstrip()
+
+
+def _again(reason: str, typed: str) -> str:
+    """What to do about a head that moved between our reading and our commit."""
+    return f"Say `{typed}` again." if reason == _MOVED else ""
 
 
 def _take_back() -> str:

@@ -365,6 +365,7 @@ def test_a_head_that_moves_meanwhile_leaves_the_suggestions_where_they_stand(pul
     assert outcome.what == "refused"
     assert world.branch.made == []
     assert "because the branch has moved" in world.last
+    assert "Say `/spark fix all` again." in world.last
     assert "stand in their threads" in world.last
     assert "+    if items is None or not items:" in world.last
 
@@ -379,6 +380,7 @@ def test_a_fork_that_lets_nobody_in_costs_no_call_to_the_model(pull: Callable[..
     assert outcome.what == "refused"
     assert world.model.prompts == []
     assert "the fork does not let maintainers edit" in world.last
+    assert "<sub>" not in world.last
     assert all(thread.url in world.last for thread in threads)
 
 

@@ -73,7 +73,7 @@ def test_a_closed_pull_is_neither_reviewed_nor_paused(make_world: Make) -> None:
     world = make_world(is_open=False)
     for verb in ("review", "pause"):
         assert world.says(f"/spark {verb}").what == "refused"
-        assert "is closed" in world.last
+        assert world.last.endswith(f"is closed, so `/spark {verb}` has nothing to do: it works on open ones.")
     assert (world.reviews.started, world.reviews.stopped) == ([], [])
     assert world.talk.recall().paused_by == ""
 

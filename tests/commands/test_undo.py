@@ -91,7 +91,7 @@ def test_the_next_undo_takes_the_commit_before_and_no_undo_is_undone(fixed: Worl
     outcome = fixed.says("/spark undo")
 
     assert outcome.what == "refused"
-    assert "nothing to undo" in fixed.last
+    assert fixed.last.endswith("Nothing of mine is left to undo on this pull request.")
     assert text(fixed) == HEAD
 
 
@@ -133,6 +133,7 @@ def test_a_branch_that_moves_meanwhile_is_not_forced(fixed: World) -> None:
     fixed.says("/spark undo")
 
     assert "the branch has moved" in fixed.last
+    assert fixed.last.endswith("Say `/spark undo` again.")
     assert "line IV" in text(fixed)
 
 

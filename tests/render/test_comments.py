@@ -140,7 +140,9 @@ def test_an_entry_names_the_place_and_has_nothing_to_commit(a_review: MakeReview
 
 def test_the_summary_says_everything_that_is_not_on_a_line(a_review: MakeReview, redactor: Redactor) -> None:
     body = summary_body(a_review(), redactor=redactor, run="run-1")
-    assert body.startswith("**6 findings: 1 critical, 2 high, 2 medium, 1 low** by `codex-spark-preview`")
+    assert body.startswith(
+        "**6 new findings: 1 critical, 2 high, 2 medium, 1 low, 1 still open: 1 high** by `codex-spark-preview`"
+    )
     assert "Fail: 1 critical and 2 high findings; the gate is at high" in body
     assert "3 of 4 hunks reviewed; 3 files skipped; 1 file not reviewed in full." in body
     assert "`web/app.js:6` · Unused default export" in body
@@ -149,7 +151,7 @@ def test_the_summary_says_everything_that_is_not_on_a_line(a_review: MakeReview,
     assert "too large (1): `huge.sql` (1,200,000 lines)" in body
     for phrase in (
         "1 refuted by the check",
-        "1 merged as duplicates",
+        "1 merged as a duplicate",
         "1 already known",
         "1 dismissed earlier",
         "1 below the severity that is shown (1 low)",

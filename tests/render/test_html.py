@@ -94,7 +94,7 @@ def test_the_page_says_everything(a_review: MakeReview) -> None:
         "Discounts for the cart",
         "acme/shop #7",
         "1 critical and 2 high findings; the gate is at high",
-        "6 findings: 1 critical, 2 high, 2 medium, 1 low",
+        "6 new findings: 1 critical, 2 high, 2 medium, 1 low, 1 still open: 1 high",
         "No test covers a discount of 1",
         "3 of 4 hunks reviewed; 3 files skipped; 1 file not reviewed in full.",
         "src/shop/cart.py, lines 42-46 : the stream was cut",

@@ -28,7 +28,7 @@ def test_the_report_has_code_frames_with_the_lines_marked(a_review: MakeReview) 
 
 def test_the_report_says_everything(a_review: MakeReview) -> None:
     text = review_markdown(a_review())
-    assert text.startswith("# Spark: 6 findings: 1 critical, 2 high, 2 medium, 1 low\n")
+    assert text.startswith("# Spark: 6 new findings: 1 critical, 2 high, 2 medium, 1 low, 1 still open: 1 high\n")
     for part in (
         "**Fail: 1 critical and 2 high findings; the gate is at high**",
         "### 1. Critical · security: SQL is built from a name that users choose",
@@ -101,8 +101,8 @@ def test_money_keeps_small_sums_visible() -> None:
     assert [words.money(usd) for usd in (0, 0.0041, 1.2, 1234.5)] == ["$0", "$0.0041", "$1.20", "$1,234.50"]
 
 
-def test_known_findings_alone_are_called_no_new_findings(
+def test_known_findings_alone_are_no_new_findings_but_still_open(
     a_review: MakeReview, a_finding: Callable[..., Finding]
 ) -> None:
     review = a_review(findings=(a_finding(status=FindingStatus.KNOWN),), misplaced=())
-    assert words.headline(review) == "No new findings"
+    assert words.headline(review) == "No new findings, 1 still open: 1 high"

@@ -70,7 +70,7 @@ def test_the_end_says_verdict_coverage_skips_and_measures(a_review: MakeReview) 
     lines = written().splitlines()
     for line in (
         "verdict: Fail: 1 critical and 2 high findings; the gate is at high",
-        "findings: 6 findings: 1 critical, 2 high, 2 medium, 1 low",
+        "findings: 6 new findings: 1 critical, 2 high, 2 medium, 1 low, 1 still open: 1 high",
         "coverage: 3 of 4 hunks reviewed; 3 files skipped; 1 file not reviewed in full.",
         "not reviewed: src/shop/cart.py, lines 42-46: the stream was cut",
         "skipped: too large: huge.sql (1,200,000 lines)",

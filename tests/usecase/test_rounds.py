@@ -92,7 +92,7 @@ def test_a_push_that_touches_one_file_asks_the_model_about_that_file_alone(pull)
     assert (review.coverage.hunks, review.coverage.reviewed, review.coverage.earlier) == (2, 2, 1)
     assert review.since.round == 2
     assert words.coverage(review) == (
-        "Reviewed what changed since 1111111 (round 2): 1 of 2 hunks; the other 1 was reviewed before."
+        "Reviewed what changed since 1111111 (round 2): 1 of 2 hunks; the other one was reviewed before."
     )
     assert [finding.status for finding in review.findings] == [FindingStatus.KNOWN, FindingStatus.KNOWN]
     assert len(pull.publisher.threads) == 2
@@ -104,7 +104,7 @@ def test_nothing_new_amends_the_last_review_instead_of_posting_another(pull) -> 
     assert asked_about(pull) == []
     (note,) = pull.publisher.notes
     assert review.review_url == note.url
-    assert words.coverage(review) == "Nothing is new since 1111111 (round 2): all 2 hunks were reviewed before."
+    assert words.coverage(review) == "Nothing is new since 1111111 (round 2): both hunks were reviewed before."
     assert "Nothing is new since" in note.body
     assert read_round_marker(note.body).round == 2
     assert pull.publisher.drafts[1].comments == ()

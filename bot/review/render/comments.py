@@ -46,6 +46,8 @@ LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60),
 """Tried in turn until a summary fits: characters of each finding's text, and how many items a list may have."""
 
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#=&%+-]{1,500}")
+_STILL = 8
+"""So many findings that are still open are named."""
 _OPEN = 5
 """A longer list is folded: who reads a pull request sees the headline first."""
 
@@ -195,7 +197,7 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
 
     by = f" by {code(review.model)}" if review.model else ""
     over = [finding for finding in review.findings if finding.status is FindingStatus.OVER_LIMIT]
-    aside = words.set_aside(review)
+    aside = words.set_aside(review, known=False)
     told_there = words.dismissed_at(review)[:items]
     lost = review.misplaced
     told: list[Finding | Misplaced] = [*over, *lost]
@@ -203,6 +205,7 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
     return [
         f"**{words.headline(review)}**{by}",
         safe(words.verdict(review)),
+        _still_open(review, redactor, items),
         *[f"> {safe(notice)}" for notice in review.notices[:items]],
         f"{safe(words.coverage(review))}{_difference(review, safe)}",
         *_section("Over the limit of line comments", over, [_entry(one, redactor, limit=text) for one in over[:items]]),
@@ -220,6 +223,17 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
         else "",
         f"The texts of {words.count(shortened, 'finding')} are shortened to fit." if shortened else "",
     ]
+
+
+def _still_open(review: Review, redactor: Redactor, items: int) -> str:
+    still = words.still_open(review)
+    most = min(_STILL, items)
+    rows = [
+        f"{_link(one_line(redactor.redact(one.title), 200) or '(no title)', one.thread)} ({one.severity.value})"
+        for one in still[:most]
+    ]
+    more = f", and {len(still) - most} more" if len(still) > most else ""
+    return f"Still open: {', '.join(rows)}{more}" if rows else ""
 
 
 def _difference(review: Review, safe: Callable[[str], str]) -> str:

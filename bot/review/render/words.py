@@ -69,11 +69,22 @@ def severity_counts(findings: Iterable[Finding | Misplaced]) -> Mapping[Severity
 def headline(review: Review) -> str:
     """`3 findings: 1 critical, 2 high`, or that there are none and what that rests on."""
     told: list[Finding | Misplaced] = [*shown(review), *review.misplaced]
+    still = still_open(review)
+    if still and told:
+        return f"{count(len(told), 'new finding')}: {by_severity(told)}, {len(still)} still open: {by_severity(still)}"
+    if still:
+        return f"No new findings, {len(still)} still open: {by_severity(still)}"
     if told:
         return f"{count(len(told), 'finding')}: {by_severity(told)}"
     if review.model is None and not review.findings:
         return "No findings from the analyzers"
     return "No findings" if not review.findings else "No new findings"
+
+
+def still_open(review: Review) -> list[Finding]:
+    """Findings of earlier rounds that stand, most severe first."""
+    known = [one for one in review.findings if one.status is FindingStatus.KNOWN and one.lasting is None]
+    return sorted(known, key=lambda one: -one.severity.rank)
 
 
 def shown(review: Review) -> list[Finding]:
@@ -116,10 +127,12 @@ def _since(since: Since, book: Coverage) -> str:
     name = f"{since.head[:7]} (round {since.round})"
     new, seen = book.hunks - book.earlier, book.reviewed - book.earlier
     if not new:
-        were = "the one hunk was" if book.hunks == 1 else f"all {whole} were"
+        were = "the one hunk was" if book.hunks == 1 else "both hunks were" if book.hunks == 2 else f"all {whole} were"
         return f"Nothing is new since {name}: {were} reviewed before"
     before = (
-        f"; the other {book.earlier:,} {'was' if book.earlier == 1 else 'were'} reviewed before" if book.earlier else ""
+        f"; the other {'one was' if book.earlier == 1 else f'{book.earlier:,} were'} reviewed before"
+        if book.earlier
+        else ""
     )
     if seen == new:
         return f"Reviewed what changed since {name}: {new:,} of {whole}{before}"
@@ -173,17 +186,21 @@ def skipped(book: Coverage) -> dict[str, list[Skip]]:
     return dict(sorted(groups.items(), key=lambda group: (not group[1][0].is_gap, -len(group[1]), group[0])))
 
 
-def set_aside(review: Review) -> list[str]:
+def set_aside(review: Review, *, known: bool = True) -> list[str]:
     """One phrase for each kind of finding that is not shown: refuted, merged, known, below, unreadable, on other lines. No
-    list, no count of 0.
+    list, no count of 0. `known`: with those that are still open.
     """
     out = []
     reasons = Counter(dropped.reason for dropped in review.dropped)
     words = {"refuted": "refuted by the check", "duplicate": "merged as duplicates"}
-    out += [f"{number} {words.get(reason, reason)}" for reason, number in reasons.most_common()]
+    one = {"duplicate": "merged as a duplicate"}
+    out += [
+        f"{number} {(words | one if number == 1 else words).get(reason, reason)}"
+        for reason, number in reasons.most_common()
+    ]
     for status, text in _FATES.items():
         group = [finding for finding in review.findings if finding.status is status and finding.lasting is None]
-        if group:
+        if group and (known or status is not FindingStatus.KNOWN):
             out.append(f"{len(group)} {text} ({by_severity(group)})")
     out += _by_rules(review)
     if review.garbled:

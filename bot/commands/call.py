@@ -12,7 +12,7 @@ from bot.commands.model import Command, CommentKind, CommentRef, Outcome, Reacti
 from bot.commands.ports import Desk
 from bot.diff.model import Patch
 from bot.errors import SparkError
-from bot.review.config import RepoConfig, Role
+from bot.review.config import RepoConfig, Role, Trigger
 from bot.review.memory import KnownFinding, Recall, Thread
 from bot.review.render.characters import shorten
 from bot.review.render.markers import split_ending
@@ -105,6 +105,14 @@ def at_gate(call: Call, known: KnownFinding) -> bool:
     """Whether a finding is grave enough for the gate."""
     level = call.config.gate.fail_on.severity
     return level is not None and known.note.severity.rank >= level.rank
+
+
+def looked_at(call: Call) -> None:
+    """Have the commit that we just made reviewed where a push is not: a head that nobody looked at would pass for a green one."""
+    review = call.config.review
+    comes_by_itself = Trigger.SYNCHRONIZE in review.on and (review.drafts or not call.desk.pull.draft)
+    if not comes_by_itself and call.recall.last is not None and not call.recall.paused_by:
+        judge(call)
 
 
 def judge(call: Call) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from bot import log
 from bot.commands import answers, talk
-from bot.commands.call import Call, addressed, reacted
+from bot.commands.call import Call, addressed, looked_at, reacted
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction, Verb
 from bot.commands.permit import WRITERS, permitted
 from bot.commands.ports import Desk
@@ -155,7 +155,11 @@ class _Serving:
             may_ask = not self._refusal(Need.ASK, role, role_known=role_known, config=config)
             return self._refused(answers.not_permitted(command.verb, why, flag=flag, may_ask=may_ask), why)
         recall = self._desk.talk.recall() if COMMANDS[command.verb].recalls else Recall()
-        return HANDLERS[command.verb](self._call(command, recall, role, role_known=role_known, config=config))
+        call = self._call(command, recall, role, role_known=role_known, config=config)
+        outcome = HANDLERS[command.verb](call)
+        if outcome.commit is not None:
+            looked_at(call)
+        return outcome
 
     def _call(
         self,

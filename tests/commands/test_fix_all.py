@@ -16,7 +16,7 @@ from bot.commands.model import Reaction
 from bot.diff.anchors import line_hash
 from bot.errors import OutsideError
 from bot.review.config import Role
-from bot.review.memory import KnownFinding, Thread
+from bot.review.memory import KnownFinding, PastReview, Thread
 from bot.review.model import Severity
 from bot.review.ports import CallKind, Prompt, StreamEnd
 from bot.review.recall import line_digest
@@ -126,6 +126,26 @@ def test_a_patch_that_was_asked_for_in_a_thread_is_taken_with_the_others(pull: C
 
     assert set(world.branch.made[0].files) == {"src/part_0.py", "src/part_1.py"}
     assert "**Without a patch" not in world.last
+
+
+@pytest.mark.parametrize(
+    ("config", "reviewed", "ordered"),
+    [
+        ("review:\n  on: [opened, command]\n", True, 1),
+        ("review:\n  on: [opened, command]\n", False, 0),
+        ("", True, 0),
+    ],
+)
+def test_our_commit_is_looked_at_also_where_a_push_is_not(
+    pull: Callable[..., World], config: str, reviewed: bool, ordered: int
+) -> None:
+    world = pull(config=config)
+    found(world, 0)
+    if reviewed:
+        head = world.branch.head()
+        world.talk.last = PastReview(id=1, url="u", head=head, base=head, round=1, rules="", seen=None, body="")
+    assert world.says("/spark fix all").what == "committed"
+    assert world.reviews.judged == ordered
 
 
 def test_patches_of_other_lines_of_one_file_go_together_and_equal_ones_are_one(pull: Callable[..., World]) -> None:

@@ -1,7 +1,7 @@
 """The diff between two commits as GitHub shows it: one entry a file, with status, counts, patch and commentable lines.
 
-Paths and statuses come from `git diff --raw -z`, counts from `--numstat -z`, hunks from `hunks.py`. Refuses to read a
-path from a patch header.
+Paths and statuses come from `git diff --raw -z`, counts from `--numstat -z`, hunks from `hunks.py`, all of one process.
+Refuses to read a path from a patch header.
 """
 
 from __future__ import annotations
@@ -65,13 +65,11 @@ class TreeDiff:
 
 def diff_trees(repo: GitRepo, old: str, new: str) -> TreeDiff:
     """The diff of two trees or commits, renames found as git finds them."""
-    raw = repo.run(*_ARGS, "--raw", "--no-abbrev", "-z", old, new)
-    counts = _numstat(repo.run(*_ARGS, "--numstat", "-z", old, new))
-    text = repo.run(*_ARGS, old, new)
+    raw, counts, text = _parts(repo.run(*_ARGS, "--raw", "--no-abbrev", "--numstat", "--patch", "-z", old, new))
     sections = split_sections(text)
     files: list[FileDiff] = []
     at = 0
-    for status, old_sha, new_sha, previous, path in _raw(raw):
+    for status, old_sha, new_sha, previous, path in raw:
         take = 2 if status == "T" else 1
         mine = sections[at : at + take]
         at += take
@@ -103,30 +101,28 @@ def _hunk_text(section: bytes) -> bytes:
     return section[start:].removesuffix(b"\n") if start or section.startswith(b"@@ ") else b""
 
 
-def _raw(data: bytes) -> list[tuple[str, str, str, str | None, str]]:
-    fields = data.decode("utf-8", "surrogateescape").split("\0")
-    entries: list[tuple[str, str, str, str | None, str]] = []
-    at = 0
-    while at < len(fields) - 1:
-        _, _, old_sha, new_sha, status = fields[at].split(" ")
-        if status[0] in "RC":
-            entries.append((status[0], old_sha, new_sha, fields[at + 1], fields[at + 2]))
-            at += 3
-        else:
-            entries.append((status[0], old_sha, new_sha, None, fields[at + 1]))
-            at += 2
-    return entries
+_Raw = tuple[str, str, str, str | None, str]
+_Counts = dict[str, tuple[int | None, int | None]]
 
 
-def _numstat(data: bytes) -> dict[str, tuple[int | None, int | None]]:
-    fields = data.decode("utf-8", "surrogateescape").split("\0")
-    counts: dict[str, tuple[int | None, int | None]] = {}
+def _parts(data: bytes) -> tuple[list[_Raw], _Counts, bytes]:
+    """The raw entries, the counts, and after an empty field the text."""
+    entries: list[_Raw] = []
+    counts: _Counts = {}
     at = 0
-    while at < len(fields) - 1:
-        added, removed, path = fields[at].split("\t", 2)
-        at += 1
+
+    def field() -> str:
+        nonlocal at
+        start, at = at, data.index(b"\0", at) + 1
+        return data[start : at - 1].decode("utf-8", "surrogateescape")
+
+    while data.startswith(b":", at):
+        _, _, old_sha, new_sha, status = field().split(" ")
+        previous = field() if status[0] in "RC" else None
+        entries.append((status[0], old_sha, new_sha, previous, field()))
+    while at < len(data) and not data.startswith(b"\0", at):
+        added, removed, path = field().split("\t", 2)
         if not path:
-            path = fields[at + 1]
-            at += 2
+            _, path = field(), field()
         counts[path] = (None, None) if added == "-" else (int(added), int(removed))
-    return counts
+    return entries, counts, data[at + 1 :]

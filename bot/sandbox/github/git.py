@@ -6,15 +6,14 @@ anything about pull requests; nothing here checks out or runs code of a reposito
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
-import tempfile
 import threading
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bot.sandbox.github import objects
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 ZERO_SHA = "0" * 40
@@ -79,12 +78,8 @@ class GitRepo:
     @classmethod
     def create(cls, path: Path, *, default_branch: str = "main") -> GitRepo:
         """A new, empty bare repository at `path`."""
-        path.mkdir(parents=True)
-        repo = cls(path)
-        repo.run("init", "-q", "--bare", f"--initial-branch={default_branch}", ".")
-        repo.run("config", "gc.auto", "0")
-        repo.run("config", "transfer.fsckObjects", "false")
-        return repo
+        objects.make_bare(path, default_branch)
+        return cls(path)
 
     def close(self) -> None:
         """End the helper process that reads objects."""
@@ -165,6 +160,10 @@ class GitRepo:
         found = self.read(sha)
         return found[2] if found is not None and found[1] == "blob" else None
 
+    def _tree(self, sha: str) -> bytes | None:
+        found = self.read(sha)
+        return found[2] if found is not None and found[1] == "tree" else None
+
     def commit_info(self, sha: str) -> CommitInfo:
         """A commit's own data. Raises GitError when there is no such commit."""
         form = "%H%x00%T%x00%P%x00%an%x00%ae%x00%ad%x00%cn%x00%ce%x00%cd%x00%B"
@@ -215,12 +214,17 @@ class GitRepo:
 
     # Writing
 
-    def write_tree(self, base: str | None, files: Mapping[str, bytes | tuple[str, bytes] | None]) -> str:
+    def write_tree(self, base: str | None, files: Mapping[str, objects.Content]) -> str:
         """A tree like that of `base` (None: empty) with `files` laid over it; returns its sha.
 
         A value is the content, None to delete, or `(mode, content)` such as `("100755", b"...")`, `("120000", target)`,
         `("160000", commit sha)`.
         """
+        start = self.read(f"{base}^{{tree}}") if base is not None else None
+        if base is None or start is not None:
+            written = objects.write_tree(self.path, start and start[0], files, self._tree)
+            if written is not None:
+                return written
         index = self.path / f"index-{threading.get_ident()}"
         env = {"GIT_INDEX_FILE": str(index)}
         try:
@@ -240,23 +244,15 @@ class GitRepo:
             index.unlink(missing_ok=True)
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob; returns its sha.
-
-        Written as git writes a loose object (gitformat-loose), for a process for each file of a commit would take seconds.
-        """
-        data = b"blob %d\0" % len(content) + content
-        sha = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-        place = self.path / "objects" / sha[:2] / sha[2:]
-        if not place.exists():
-            place.parent.mkdir(exist_ok=True)
-            # A reader never sees half a file.
-            with tempfile.NamedTemporaryFile(dir=place.parent, prefix="tmp_obj_", delete=False) as part:
-                part.write(zlib.compress(data, 1))
-            Path(part.name).replace(place)
-        return sha
+        """Store a blob; returns its sha."""
+        return objects.write_object(self.path, "blob", content)
 
     def write_commit(self, *, tree: str, parents: Sequence[str], message: str, author: Person) -> str:
         """Store a commit; returns its sha. Moves no branch."""
+        who = {"name": author.name, "email": author.email, "when": author.when}
+        written = objects.write_commit(self.path, tree=tree, parents=parents, message=message, **who)
+        if written is not None:
+            return written
         env = {
             "GIT_AUTHOR_NAME": author.name,
             "GIT_AUTHOR_EMAIL": author.email,
@@ -270,7 +266,16 @@ class GitRepo:
 
     def set_branch(self, branch: str, sha: str, *, expected: str | None = None) -> None:
         """Point a branch at a commit; with `expected`, only if it stands there. Raises GitError."""
-        self.run("update-ref", f"refs/heads/{branch}", sha, *([expected] if expected is not None else []))
+        if expected is not None:
+            self.run("update-ref", f"refs/heads/{branch}", sha, expected)
+        else:
+            self.set_ref(f"refs/heads/{branch}", sha)
+
+    def set_ref(self, name: str, sha: str) -> None:
+        """Point a reference such as `refs/pull/1/head` at a commit. Raises GitError."""
+        found = self.read(sha)
+        if found is None or found[:2] != (sha, "commit") or not objects.write_ref(self.path, name, sha):
+            self.run("update-ref", name, sha)
 
     def delete_branch(self, branch: str) -> None:
         """Remove a branch."""

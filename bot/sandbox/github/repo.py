@@ -298,4 +298,4 @@ class Repo(PullDiffs):
     def _fetch_head(self, number: int, source: Repo, sha: str) -> None:
         if source is not self:
             self.git.fetch(source.git.path, f"+{sha}:refs/pull/{number}/head")
-        self.git.run("update-ref", f"refs/pull/{number}/head", sha)
+        self.git.set_ref(f"refs/pull/{number}/head", sha)

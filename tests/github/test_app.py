@@ -157,8 +157,9 @@ def test_a_passing_fault_while_asking_for_a_token_is_borne(desk, key) -> None:
 
 def test_a_github_that_gives_no_token_is_the_outside_world_s_fault(desk, key) -> None:
     installation = desk.install(key)
-    client = desk.app(key).client(installation.id, REPO)
+    # Before the client, which asks for a token as soon as it is made.
     desk.server.faults.add(Fault(match=MINT, status=502, times=None))
+    client = desk.app(key).client(installation.id, REPO)
     with pytest.raises(OutsideError, match="502 while reading"):
         read(desk, client)
     desk.server.faults.clear()

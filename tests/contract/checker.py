@@ -133,6 +133,9 @@ def _request_problems(seen: Seen) -> Iterator[str]:
     if not seen.route:
         yield "GitHub has this operation, the stand-in does not" if seen.status == 404 else "no such operation"
         return
+    if len(seen.body) < int(seen.headers.get("Content-Length") or 0):
+        # Whoever sent it was killed in the middle of it.
+        return
     if seen.body:
         try:
             body = seen.json

@@ -51,7 +51,7 @@ def test_the_notes_read_well(redactor: Redactor) -> None:
         "Still there in 2f4a9c1, now at line 7 (removed). An empty cart still has no items to divide by.",
         "Still there in 2f4a9c1, now around line 42. An empty cart still has no items to divide by.",
         "Still there in 2f4a9c1. An empty cart still has no items to divide by.",
-        "It is back in 2f4a9c1, at line 42. total() divides by zero",
+        "It is back in 2f4a9c1, at line 42. total() divides by zero.",
         "This code moved to `shop/cart.py:42` in 2f4a9c1. What is said here still holds there.",
     ]
     assert [read_keys(body, "step") for body in told] == [

@@ -212,7 +212,7 @@ def test_a_mended_finding_that_is_found_again_opens_its_thread_once(posted, walk
     followed = walk(known, THEN, found=found)
     (step,) = followed.steps
     assert step.then is Then.REOPEN
-    assert step.body.startswith("It is back in abc1234, at line 20. total() divides by zero\n\n")
+    assert step.body.startswith("It is back in abc1234, at line 20. total() divides by zero.\n\n")
     known = again(known, followed, said)
     assert (known.closed, known.thread.is_resolved) == (False, False)
     assert walk(known, THEN, found=found).steps == ()

@@ -56,6 +56,7 @@ def still_note(
 
 def back_note(head: CommitSha, why: str, redactor: Redactor, *, at: Anchor, note: FindingNote) -> str:
     """A defect that was mended was found again; the thread is opened again after this."""
+    why = why if not why or why.endswith((".", "!", "?", "…")) else f"{why}."
     text = _said(f"It is back in {_short(head)}, at {_lines(at)}.", why, redactor)
     return _note(text, *_marks(note, redactor), step_marker(f"{BACK}{head[:12]}"))
 

@@ -228,6 +228,7 @@ def _summary(review: Review) -> list[tuple[str, str, str]]:
     for reason, group in words.skipped(review.coverage).items():
         rows.append(("skipped", f"{reason}: {_paths(group)}", "yellow" if group[0].is_gap else ""))
     rows += [("not shown", phrase, "") for phrase in words.set_aside(review)]
+    rows += [("dismissed", line, "") for line in words.dismissed_lines(review)]
     if review.review_url:
         rows.append(("posted", review.review_url, ""))
     rows.append(("measured", words.measures(review), "dim"))

@@ -174,7 +174,7 @@ def _findings(snapshot: Snapshot) -> list[Mapping[str, Any]]:
         return list(snapshot.found.values())
     final = {str(each["fingerprint"]): each for each in review["findings"]}
     # What is not in the review any more was merged with another finding, which has its words.
-    told = [{**each, "status": final[name]["status"]} for name, each in snapshot.found.items() if name in final]
+    told = [live_parts.as_it_ended(each, final[name]) for name, each in snapshot.found.items() if name in final]
     files = {str(file["path"]): str(file["id"]) for file in (snapshot.started or {}).get("files", ())}
     at = review["timing"]["done"]
     untold = [

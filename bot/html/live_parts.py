@@ -79,7 +79,22 @@ def in_order(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def of_review(finding: Mapping[str, Any], files: Mapping[str, str], at: float) -> dict[str, Any]:
     """A finding of the review's JSON that was never told alone, as if it had been; `files`: path to id."""
     nowhere = {"file": files.get(str(finding["path"]), ""), "hunk": "", "start": None, "end": None}
-    return {**finding, "id": finding["fingerprint"], "at": at, "small": [], "diff": None, "frame": [], "rows": nowhere}
+    return {
+        **finding,
+        "id": finding["fingerprint"],
+        "at": at,
+        "small": [finding["note"]],
+        "diff": None,
+        "frame": [],
+        "rows": nowhere,
+    }
+
+
+def as_it_ended(found: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding as it was told, with what the finished review says became of it; `last`: the same in the review's JSON."""
+    note = str(last["note"])
+    small = [*(part for part in found["small"] if not note.startswith(part)), note] if note else found["small"]
+    return {**found, "status": last["status"], "small": small}
 
 
 def card_view(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -147,6 +147,7 @@ class _Page:
                 ],
                 notices=[self._inline(notice) for notice in (*review.notices, *_earlier(review))],
                 aside=[self.text(phrase) for phrase in words.set_aside(review)],
+                dismissed=[self.text(line) for line in words.dismissed_lines(review)],
                 measures=words.measures(review),
                 tiles=_tiles(review),
                 timeline=_timeline(review.timing),

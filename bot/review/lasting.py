@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from bot.review.config import CONFIG_PATH, DismissRule, glob_spec
 from bot.review.config_keys import words_of
 from bot.review.memory import Dismissal, FindingNote, ThreadId
 from bot.review.model import Finding, FindingStatus
+from bot.review.render import words
 from bot.review.whereabouts import Placed
+
+HOW: Final = "lasting rule"
+"""How it was dismissed, among what people do."""
 
 
 def lasting_rule(finding: Finding | FindingNote, rules: Sequence[DismissRule]) -> DismissRule | None:
@@ -37,14 +42,16 @@ def dismissed_for_good(finding: Finding, rules: Sequence[DismissRule]) -> Findin
     if rule is None:
         return None
     reason = rule.reason.strip().rstrip(".")
-    note = f"Dismissed by {CONFIG_PATH}: {reason}." if reason else f"Dismissed by {CONFIG_PATH}."
-    return replace(
+    one = replace(
         finding,
         status=FindingStatus.DISMISSED,
         excused=True,
-        note=f"{finding.note} {note}".strip(),
         lasting=reason,
+        dismissed_by=CONFIG_PATH,
+        dismissed_why=reason,
+        dismissed_how=HOW,
     )
+    return replace(one, note=f"{finding.note} Dismissed {words.who_dismissed(one)}.".strip())
 
 
 def let_be(
@@ -62,5 +69,5 @@ def _let_be(placed: Placed, found: Finding | None, rules: Sequence[DismissRule])
     rule = lasting_rule(found or placed.finding or known.note, rules)
     if rule is None or known.dismissal is not None:
         return placed
-    said = Dismissal(by=CONFIG_PATH, reason=rule.reason, how="lasting rule", excuses=True)
+    said = Dismissal(by=CONFIG_PATH, reason=rule.reason, how=HOW, excuses=True)
     return replace(placed, known=replace(known, dismissal=said))

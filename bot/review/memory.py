@@ -105,7 +105,7 @@ class Dismissal:
     reason: str
     """In the person's words; empty when they gave none."""
     how: str
-    """`ignored`, `resolved by hand`, `thumbs down` or `talked over`."""
+    """`ignored`, `resolved by hand`, `thumbs down`, `talked over` or `lasting rule`."""
     excuses: bool
     """Whether the gate leaves it out as well: only when the person may write to the repository."""
     held_open: bool = False

@@ -205,6 +205,12 @@ class Finding:
     """URL of the thread that it has already, on this pull or, dismissed, on another one; empty when it has none."""
     lasting: str | None = None
     """The reason of the rule in the repository's configuration that dismisses it, perhaps empty; None where no rule does."""
+    dismissed_by: str = ""
+    """Who dismissed it: a login, or the name of the configuration file; empty where it is not dismissed."""
+    dismissed_why: str = ""
+    """The reason in their words; empty when they gave none."""
+    dismissed_how: str = ""
+    """As `memory.Dismissal.how`; empty where only the repository remembers it."""
 
     @property
     def path(self) -> str:

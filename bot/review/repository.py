@@ -14,7 +14,8 @@ from bot.review.memory import KnownFinding, Remembered
 from bot.review.ports import Remembrance
 from bot.review.whereabouts import Fate, Placed
 
-_BY_BUTTON: Final = frozenset({"resolved by hand", "thumbs down"})
+BY_BUTTON: Final = frozenset({"resolved by hand", "thumbs down"})
+"""Ways to dismiss that have no room for a reason; the way is remembered in its place."""
 
 
 def keep_true(memory: Remembrance, remembered: Sequence[Remembered], placed: Sequence[Placed]) -> list[Remembered]:
@@ -41,7 +42,7 @@ def keep_true(memory: Remembrance, remembered: Sequence[Remembered], placed: Seq
 
 def _lasts(known: KnownFinding) -> bool:
     said = known.dismissal
-    return said is not None and said.excuses and said.how in _BY_BUTTON
+    return said is not None and said.excuses and said.how in BY_BUTTON
 
 
 def _as_remembered(known: KnownFinding) -> Remembered:

@@ -18,6 +18,8 @@ from bot.review.memory import KnownFinding, Recall, Remembered, ThreadId
 from bot.review.merge import same
 from bot.review.model import Finding, FindingStatus, Severity
 from bot.review.prompt_follow import FollowAnswer
+from bot.review.render import words
+from bot.review.repository import BY_BUTTON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,26 +111,31 @@ def of_thread(finding: Finding, known: KnownFinding) -> Finding:
     said = known.dismissal
     if said is None:
         return replace(finding, status=FindingStatus.KNOWN, thread=known.thread.url)
-    note = f"Dismissed by {said.by}: {said.reason}" if said.reason else f"Dismissed by {said.by}"
-    return replace(
+    one = replace(
         finding,
         status=FindingStatus.DISMISSED,
         excused=said.excuses,
-        note=f"{finding.note} {note}.".strip(),
         thread=known.thread.url,
+        dismissed_by=said.by,
+        dismissed_why=said.reason,
+        dismissed_how=said.how,
     )
+    return replace(one, note=f"{finding.note} Dismissed {words.who_dismissed(one)}.".strip())
 
 
 def _remembered(finding: Finding, before: Remembered) -> Finding:
-    reason = f": {before.reason}" if before.reason else ""
-    note = f"Dismissed in {before.url} by {before.by}{reason}."
-    return replace(
+    # Of a button the repository remembers which it was; nobody gave a reason then.
+    by_button = before.reason in BY_BUTTON
+    one = replace(
         finding,
         status=FindingStatus.DISMISSED,
         excused=True,
-        note=f"{finding.note} {note}".strip(),
         thread=before.url,
+        dismissed_by=before.by,
+        dismissed_why="" if by_button else before.reason,
+        dismissed_how=before.reason if by_button else "",
     )
+    return replace(one, note=f"{finding.note} Dismissed in {before.url} {words.who_dismissed(one)}.".strip())
 
 
 def _status(finding: Finding, *, least: Severity, room: int, held_back: Callable[[Finding], bool]) -> FindingStatus:

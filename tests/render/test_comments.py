@@ -363,8 +363,8 @@ def test_what_is_left_of_earlier_rounds_is_told_with_links_and_cannot_make_any_o
     )
     review = empty_review(
         findings=(
-            a_finding(status=FindingStatus.DISMISSED, thread=f"{thread}2"),
-            a_finding(status=FindingStatus.DISMISSED, thread="javascript:alert(1)"),
+            a_finding(status=FindingStatus.DISMISSED, excused=True, dismissed_by="bob", thread=f"{thread}2"),
+            a_finding(status=FindingStatus.DISMISSED, excused=True, dismissed_by="eve", thread="javascript:alert(1)"),
             a_finding(status=FindingStatus.HELD_BACK, severity=Severity.LOW),
         ),
         earlier=(earlier, replace(earlier, is_certain=False, url=f"{thread}3")),
@@ -373,10 +373,110 @@ def test_what_is_left_of_earlier_rounds_is_told_with_links_and_cannot_make_any_o
     assert "**Findings of earlier rounds without a line in this diff (2)**" in body
     assert f"]({thread}1): its code changed, and it is still there" in body
     assert f"]({thread}3): its code changed; it could not be judged" in body
-    assert f"Dismissed in [thread 1]({thread}2), thread 2." in body
+    title = "A discount raises the total"
+    assert f"Dismissed: [{title}]({thread}2) by bob; {title} by eve." in body
     assert "1 held back: low, and on code that was reviewed before (1 low)" in body
     assert "](https://evil" not in body
     assert "<b>" not in body
+
+
+HERE = "https://github.com/acme/shop/pull/7#discussion_r"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"dismissed_why": "the caller holds the lock.", "dismissed_how": "ignored"}, "by bob: the caller holds the lock."),
+        ({"dismissed_how": "ignored"}, "by bob."),
+        ({"dismissed_how": "resolved by hand"}, "by bob, who resolved the thread."),
+        ({"dismissed_how": "thumbs down"}, "by bob with 👎."),
+        ({"dismissed_why": "it cannot be 0", "dismissed_how": "talked over"}, "by bob in a reply: it cannot be 0."),
+        ({"dismissed_how": "thumbs down", "excused": False}, "by bob (may not write here) with 👎."),
+        ({"dismissed_why": "on purpose", "thread": HERE.replace("/7", "/12")}, "by bob in `#12`: on purpose."),
+        ({"thread": HERE.replace("/7", "/12"), "dismissed_how": "thumbs down"}, "by bob in `#12` with 👎."),
+        ({"dismissed_why": "see @carol\n</sub> [x](https://evil.example) #3"},
+         "by bob: see `@carol` &lt;/sub&gt; x (`https://evil.example`) `#3`."),
+        ({"dismissed_why": "x" * 500}, f"by bob: {'x' * 231}…"),
+        ({"dismissed_why": "is it?"}, "by bob: is it?"),
+        ({"dismissed_by": "<img>[bot]"}, r"by &lt;img&gt;\[bot\]."),
+    ],
+)  # fmt: skip
+def test_the_summary_names_who_dismissed_a_finding_and_why(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor, fields: dict[str, object], said: str
+) -> None:
+    known: dict[str, object] = {"status": FindingStatus.DISMISSED, "excused": True, "dismissed_by": "bob"}
+    finding = a_finding(**(known | {"thread": f"{HERE}1"} | fields))
+    body = summary_body(empty_review(findings=(finding,)), redactor=redactor, run="r")
+    (line,) = [line for line in body.split("\n") if line.startswith("Dismissed: ")]
+    assert line == f"Dismissed: [A discount raises the total]({finding.thread}) {said}"
+
+
+def test_five_dismissed_findings_are_named_the_worst_first_and_likes_with_the_one_they_are_like(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    ranks = [
+        Severity.LOW,
+        Severity.MEDIUM,
+        Severity.LOW,
+        Severity.CRITICAL,
+        Severity.MEDIUM,
+        Severity.LOW,
+        Severity.LOW,
+    ]
+    findings = tuple(
+        a_finding(
+            status=FindingStatus.DISMISSED,
+            excused=True,
+            severity=severity,
+            title=f"title {at}",
+            thread=f"{HERE}{at}",
+            dismissed_by="bob",
+        )
+        for at, severity in enumerate(ranks)
+    )
+    review = empty_review(findings=(*findings, replace(findings[1], title="again"), replace(findings[1], title="x")))
+    body = summary_body(review, redactor=redactor, run="r")
+    assert (
+        f"Dismissed: [title 3]({HERE}3) by bob; [title 1]({HERE}1) and 2 like it, by bob; [title 4]({HERE}4) by bob; "
+        f"[title 0]({HERE}0) by bob; [title 2]({HERE}2) by bob; and 2 more.\n"
+    ) in body
+    lines = words.dismissed_lines(review)
+    assert (lines[0], lines[5:]) == (f"title 3 by bob ({HERE}3)", ["and 2 more"])
+    assert "9 dismissed earlier" in body
+
+
+def test_eight_findings_that_are_still_open_are_named_the_worst_first(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    severities = [Severity.LOW, *[Severity.HIGH] * 9, Severity.CRITICAL]
+    findings = tuple(
+        a_finding(status=FindingStatus.KNOWN, severity=severity, title=f"title {at}", thread=f"{HERE}{at}")
+        for at, severity in enumerate(severities)
+    )
+
+    def line(*shown: Finding) -> str:
+        body = summary_body(empty_review(findings=shown), redactor=redactor, run="r")
+        return next((line for line in body.split("\n") if line.startswith("Still open: ")), "")
+
+    told = [f"[title 10]({HERE}10) (critical)", *(f"[title {at}]({HERE}{at}) (high)" for at in range(1, 8))]
+    assert line(*findings) == f"Still open: {', '.join(told)}, and 3 more"
+    assert line(*findings[:8]).endswith(f"[title 7]({HERE}7) (high), [title 0]({HERE}0) (low)")
+    assert line(replace(findings[0], lasting="a rule's")) == ""
+    assert line(a_finding(status=FindingStatus.DISMISSED, dismissed_by="bob")) == ""
+
+
+def test_the_title_of_what_is_still_open_makes_no_link_and_no_html(
+    empty_review: MakeReview, a_finding: Make, redactor: Redactor
+) -> None:
+    title = "a](https://evil.example) <b>@carol</b>"
+    findings = (
+        a_finding(status=FindingStatus.KNOWN, title=title, thread=f"{HERE}1"),
+        a_finding(status=FindingStatus.KNOWN, title="", thread=f"{HERE}2) [x](https://evil.example"),
+        a_finding(status=FindingStatus.KNOWN, title="t" * 900, thread=""),
+    )
+    body = summary_body(empty_review(findings=findings), redactor=redactor, run="r")
+    safe = r"a\](`https://evil.example`) &lt;b&gt;`@carol`&lt;/b&gt;"
+    assert f"Still open: [{safe}]({HERE}1) (high), (no title) (high), {'t' * 199}… (high)" in body
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import jsonschema_rs
 import pytest
 
 from bot.diff.model import Patch
-from bot.review.model import Category, Change, Earlier, Review, Severity, Usage
+from bot.review.model import Category, Change, Earlier, Finding, FindingStatus, Review, Severity, Usage
 from bot.review.render.json import review_json
 from bot.review.scope import Coverage, Since, Skip, SkipReason
 
@@ -110,6 +110,24 @@ def test_every_key_that_is_given_is_in_the_schema(a_review: MakeReview) -> None:
     assert set(shape) == set(SCHEMA["properties"])
     for key, name in (("findings", "finding"), ("misplaced", "misplaced"), ("dropped", "dropped")):
         assert set(shape[key][0]) == set(SCHEMA["$defs"][name]["properties"])
+
+
+def test_who_dismissed_a_finding_and_why_is_given_without_secrets(
+    a_review: MakeReview, a_finding: Callable[..., Finding], schema: jsonschema_rs.Draft202012Validator
+) -> None:
+    secret = "ghp_" + "a1B2" * 9
+    findings = (
+        a_finding(
+            status=FindingStatus.DISMISSED, dismissed_by="bob", dismissed_why=f"it is {secret}", dismissed_how="ignored"
+        ),
+        a_finding(status=FindingStatus.DISMISSED),
+    )
+    shape = review_json(a_review(findings=findings))
+    schema.validate(json.loads(json.dumps(shape)))
+    by_bob, by_nobody = (one["dismissed"] for one in shape["findings"])
+    assert (by_bob["by"], by_bob["how"], by_nobody) == ("bob", "ignored", None)
+    assert by_bob["why"].startswith("it is ")
+    assert secret not in json.dumps(shape)
 
 
 def test_text_that_is_not_utf8_can_still_be_written(a_review: MakeReview) -> None:

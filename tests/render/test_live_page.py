@@ -20,7 +20,7 @@ from bot.html.snapshot import Snapshot
 from bot.live.events import LiveEvent, LiveKind, Numbered
 from bot.live.picture import Picture
 from bot.review.events import Finished, Found, Lost, Note, Progress, ReviewEvent, Started
-from bot.review.model import Finding, Fingerprint, Review
+from bot.review.model import Finding, FindingStatus, Fingerprint, Review
 from bot.review.scope import Plan
 
 NOW = 1_800_000_000.0
@@ -251,6 +251,23 @@ def test_a_finding_that_was_kept_and_never_told_is_shown_in_its_file(
     loose = re.search(r'id="f2-loose">(.*?)</div>\s*<div class="hunk">', html, re.DOTALL)
     assert loose is not None
     assert 'id="f-cafe"' in loose[1]
+
+
+def test_a_dismissed_finding_says_by_whom_whether_it_was_told_before_or_not(
+    a_review: Callable[..., Review], a_finding: Callable[..., Finding]
+) -> None:
+    early, kept = (a_finding(fingerprint=Fingerprint(name), note="unsure.") for name in ("aa", "bb"))
+    done = [
+        replace(one, status=FindingStatus.DISMISSED, note="unsure. Dismissed by bob: <b>not</b> ours.")
+        for one in (early, kept)
+    ]
+    review = a_review(findings=tuple(done))
+    started = Started(at=0.1, change=review.change, plan=Plan(chunks=(), skipped=()), model=None)
+    snapshot = told(started, Found(at=0.2, finding=early), Finished(at=1.0, review=review))
+    text = page(view(**DONE), snapshot).text
+    said = "unsure. Dismissed by bob: <b>not</b> ours. · not posted: it was dismissed"
+    assert text.count(said) == 2
+    assert text.count("unsure.") == 2
 
 
 def test_a_page_made_between_the_end_and_its_telling_goes_on_listening(events: list[ReviewEvent | LiveEvent]) -> None:

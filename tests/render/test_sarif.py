@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.diff.edit import splice
 from bot.diff.model import Anchor, Side
 from bot.diff.parse import read_patch
-from bot.review.model import Category, Change, Finding, Review, Severity
+from bot.review.model import Category, Change, Finding, FindingStatus, Review, Severity
 from bot.review.render.sarif import review_sarif, uri
 from bot.review.scope import Coverage
 
@@ -185,6 +185,15 @@ def test_a_difference_in_the_count_is_a_notification(empty_review: MakeReview) -
 def test_a_dismissed_finding_is_suppressed(a_review: MakeReview) -> None:
     suppressed = [one for one in run_of(a_review())["results"] if "suppressions" in one]
     assert [one["properties"]["status"] for one in suppressed] == ["dismissed"]
+    assert suppressed[0]["suppressions"] == [{"kind": "external", "status": "accepted"}]
+
+
+def test_a_suppression_says_who_dismissed_it_and_why(a_review: MakeReview, a_finding: Make) -> None:
+    finding = a_finding(
+        status=FindingStatus.DISMISSED, excused=True, dismissed_by="bob", dismissed_why="on\npurpose\x1b[31m."
+    )
+    (one,) = run_of(a_review(findings=(finding,)))["results"]
+    assert one["suppressions"][0]["justification"] == "Dismissed by bob: on purpose[31m."
 
 
 def test_equal_findings_have_different_line_hashes(a_review: MakeReview, a_finding: Make) -> None:

@@ -13,8 +13,10 @@ from rich.console import Console
 
 from bot.cli.terminal import CHANGED, TerminalListener, show_review
 from bot.diff.model import HunkKey
+from bot.html.report import review_html
 from bot.review.events import Finished, Found, Lost, Note, Progress, Started
 from bot.review.model import Dropped, Finding, FindingStatus, Fingerprint, Review, Severity, Usage
+from bot.review.render.markdown import review_markdown
 from bot.review.scope import Chunk, Coverage, Plan, Skip, SkipReason
 
 MakeReview = Callable[..., Review]
@@ -112,6 +114,29 @@ def test_what_a_rule_of_the_repository_dismisses_is_counted_by_its_reason_and_no
         *(f"1 {by}: reason {at} (1 {severity})" for at in (0, 2, 3)),
         f"1 {by} for other reasons (1 {severity})",
     ]
+
+
+def test_what_people_dismissed_is_named_with_who_and_why_in_every_report(a_review: MakeReview) -> None:
+    console, text = a_console(tty=False)
+    whole = a_review()
+    dismissed = replace(
+        whole.findings[0],
+        status=FindingStatus.DISMISSED,
+        excused=True,
+        title="Name <b> of it",
+        thread="https://github.com/acme/shop/pull/12#discussion_r5",
+        dismissed_by="bob",
+        dismissed_why="only\nwe call \x1b[31mit",
+    )
+    review = replace(whole, findings=(dismissed,))
+    with watching(console) as listener:
+        listener.on(Finished(at=1.0, review=review))
+    said = "by bob in #12: only we call [31mit"
+    assert f"dismissed: Name <b> of it {said} ({dismissed.thread})\n" in text()
+    html = review_html(review)
+    assert f"Dismissed: Name &lt;b&gt; of it {said} ({dismissed.thread})." in html
+    safe = said.replace("#12", "`#12`").replace("[", "\\[")
+    assert f"- dismissed: Name &lt;b&gt; of it {safe} (`{dismissed.thread}`)\n" in review_markdown(review)
 
 
 def test_a_finding_that_became_worse_after_it_was_shown_is_shown_as_it_is_now(a_review: MakeReview) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.review.config import DismissRule, RepoConfig, read_config
 from bot.review.follow import match
 from bot.review.lasting import dismissed_for_good, lasting_rule, let_be
-from bot.review.memory import Dismissal, Remembered
+from bot.review.memory import Dismissal, FindingNote, Remembered
 from bot.review.model import Category, Effort, FindingStatus, Fingerprint, Severity
 from bot.review.recall import note_of
 from bot.review.rounds import rules_of
@@ -64,6 +64,7 @@ def _json(rule: dict) -> str:
 def test_what_a_rule_dismisses_is_excused_and_says_why(finding_of, reason, note):
     told = dismissed_for_good(finding_of(note="Kept."), [DismissRule(category=Category.BUG, reason=reason)])
     assert (told.status, told.excused, told.note) == (FindingStatus.DISMISSED, True, note)
+    assert (told.dismissed_by, told.dismissed_why) == (".github/spark.yml", reason.rstrip("."))
 
 
 def test_of_two_rules_the_first_gives_the_reason(finding_of):
@@ -97,11 +98,30 @@ def test_a_finding_with_a_thread_is_excused_as_well_whether_it_was_found_again_o
 
 def test_a_rule_excuses_what_somebody_dismissed_who_may_not_and_leaves_a_writers_word(before):
     for dismissal, note in (
-        (BY_PERSON, "Dismissed by mona. Dismissed by .github/spark.yml: known."),
-        (replace(BY_PERSON, excuses=True), "Dismissed by mona."),
+        (BY_PERSON, "Dismissed by mona (may not write here) with 👎. Dismissed by .github/spark.yml: known."),
+        (replace(BY_PERSON, excuses=True), "Dismissed by mona with 👎."),
     ):
         (one,) = settled((), Past(placed=before(dismissal=dismissal)), BUGS)
         assert (one.excused, one.note) == (True, note)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"), [("ignored", "on purpose"), ("resolved by hand", ""), ("thumbs down", ""), ("ignored", "")]
+)
+def test_who_dismissed_it_and_why_is_known_from_the_thread_and_from_the_repositorys_memory(before, how, reason):
+    (placed,) = before(dismissal=Dismissal(by="ada", reason=reason, how=how, excuses=True))
+    (one,) = settled((), Past(placed=(placed,)))
+    assert (one.dismissed_by, one.dismissed_why, one.dismissed_how) == ("ada", reason, how)
+    kept = _as_kept(placed.known.note, by="ada", reason=reason or (how if how != "ignored" else ""))
+    (one,) = settled((placed.finding,), Past(remembered=(kept,)))
+    known = how if how != "ignored" else ""
+    assert (one.dismissed_by, one.dismissed_why, one.dismissed_how) == ("ada", reason, known)
+    assert one.note.startswith("Dismissed in https://gh.test/1 by ada")
+
+
+def _as_kept(note: FindingNote, *, by: str, reason: str) -> Remembered:
+    kept = ("fingerprint", "path", "category", "source", "rule", "title", "lines", "severity")
+    return Remembered(**{name: getattr(note, name) for name in kept}, by=by, reason=reason, url="https://gh.test/1")
 
 
 def test_nothing_is_said_or_done_in_the_thread_of_what_a_rule_dismisses(before):
@@ -124,11 +144,7 @@ def test_a_rule_has_no_likes(before, finding_of):
 
 def test_the_rule_goes_before_what_the_repository_remembers_and_takes_no_room(finding_of, patch_of):
     finding = replace(finding_of(), fingerprint=Fingerprint("d" * 16))
-    note = note_of(finding, patch_of(FILES))
-    kept = ("fingerprint", "path", "category", "source", "rule", "title", "lines", "severity")
-    remembered = Remembered(
-        **{name: getattr(note, name) for name in kept}, by="ada", reason="", url="https://gh.test/1"
-    )
+    remembered = _as_kept(note_of(finding, patch_of(FILES)), by="ada", reason="")
     (one,) = settled((finding,), Past(remembered=(remembered,)), BUGS)
     assert (one.lasting, one.thread) == ("known", "")
     (one,) = settled((finding,), Past(remembered=(remembered,)))

@@ -339,7 +339,8 @@ def test_a_dismissed_finding_and_its_likes_stay_silent(pull) -> None:
     assert [(one.path, one.excused) for one in dismissed] == [("load.py", True), ("more.py", True)]
     assert len(pull.publisher.threads) == 2
     assert "2 dismissed earlier" in pull.publisher.notes[0].body
-    assert f"[thread 1]({pull.publisher.threads[at].url})" in pull.publisher.notes[0].body
+    told = f"]({pull.publisher.threads[at].url}) and 1 like it, by ada, who resolved the thread."
+    assert told in pull.publisher.notes[0].body
 
 
 def test_a_hole_in_other_code_is_no_like_of_one_that_was_dismissed(pull) -> None:
@@ -380,7 +381,8 @@ def test_what_was_dismissed_in_another_pull_is_not_said_and_the_summary_names_wh
     assert [(one.status, one.excused) for one in review.findings] == [(FindingStatus.DISMISSED, True)]
     assert review.verdict is Verdict.PASS
     assert "only we can call it" in review.findings[0].note
-    assert remembered.url in world.publisher.notes[0].body
+    told = f"]({remembered.url}) by ada in `#3`: only we can call it."
+    assert told in world.publisher.notes[0].body
     assert world.publisher.threads == []
 
 
@@ -415,7 +417,7 @@ def test_a_lasting_rule_dismisses_for_the_gate_as_well_and_brings_everything_bac
     world.push(load=LOAD)
     assert [(one.status, one.excused) for one in world.review().findings] == [(FindingStatus.DISMISSED, True)]
     assert len(world.publisher.threads) == 1
-    assert "Dismissed in" not in world.publisher.notes[-1].body
+    assert "Dismissed: " not in world.publisher.notes[-1].body, "what a rule dismisses is counted with its reason"
 
 
 def test_a_dismissal_that_was_taken_back_is_forgotten_by_the_repository_as_well(pull) -> None:

@@ -48,6 +48,8 @@ LEVELS = ((4_000, 400), (1_200, 400), (300, 400), (0, 1_000), (0, 300), (0, 60),
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#=&%+-]{1,500}")
 _STILL = 8
 """So many findings that are still open are named."""
+_WHO = 240
+"""Characters of who dismissed a finding, and why."""
 _OPEN = 5
 """A longer list is folded: who reads a pull request sees the headline first."""
 
@@ -198,7 +200,6 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
     by = f" by {code(review.model)}" if review.model else ""
     over = [finding for finding in review.findings if finding.status is FindingStatus.OVER_LIMIT]
     aside = words.set_aside(review, known=False)
-    told_there = words.dismissed_at(review)[:items]
     lost = review.misplaced
     told: list[Finding | Misplaced] = [*over, *lost]
     shortened = sum(len(finding.body) > text for finding in told)
@@ -218,9 +219,7 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
         *_holes(review, redactor, items),
         *_skips(review, redactor, items),
         f"Not shown: {'; '.join(safe(phrase) for phrase in aside)}." if aside else "",
-        f"Dismissed in {', '.join(_link(f'thread {at}', url) for at, url in enumerate(told_there, start=1))}."
-        if told_there
-        else "",
+        _dismissed(review, redactor, items),
         f"The texts of {words.count(shortened, 'finding')} are shortened to fit." if shortened else "",
     ]
 
@@ -228,12 +227,21 @@ def summary_parts(review: Review, redactor: Redactor, *, text: int, items: int) 
 def _still_open(review: Review, redactor: Redactor, items: int) -> str:
     still = words.still_open(review)
     most = min(_STILL, items)
-    rows = [
-        f"{_link(one_line(redactor.redact(one.title), 200) or '(no title)', one.thread)} ({one.severity.value})"
-        for one in still[:most]
-    ]
+    rows = [f"{_link(_title(one, redactor), one.thread)} ({one.severity.value})" for one in still[:most]]
     more = f", and {len(still) - most} more" if len(still) > most else ""
     return f"Still open: {', '.join(rows)}{more}" if rows else ""
+
+
+def _dismissed(review: Review, redactor: Redactor, items: int) -> str:
+    told = words.dismissed(review)
+    most = min(words.NAMED, items)
+    rows = [
+        f"{_link(_title(one, redactor), one.thread)} {one_line(redactor.redact(who), _WHO)}" for one, who in told[:most]
+    ]
+    if len(told) > most:
+        rows.append(f"and {len(told) - most} more")
+    text = "; ".join(rows)
+    return f"Dismissed: {text}{'' if text.endswith(('?', '!', '…')) else '.'}" if rows else ""
 
 
 def _difference(review: Review, safe: Callable[[str], str]) -> str:

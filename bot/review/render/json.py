@@ -133,6 +133,17 @@ class _Shape:
             "status": finding.status.value,
             "excused": finding.excused,
             "thread": finding.thread,
+            "dismissed": self.dismissed(finding),
+        }
+
+    def dismissed(self, finding: Finding) -> dict[str, Any] | None:
+        """Who dismissed it, why and how; null where nobody is known."""
+        if not finding.dismissed_by:
+            return None
+        return {
+            "by": printable(finding.dismissed_by),
+            "why": self.text(finding.dismissed_why),
+            "how": finding.dismissed_how,
         }
 
     def earlier(self, one: Earlier) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def _parts(review: Review, redactor: Redactor) -> list[str]:
     )
     aside = words.set_aside(review)
     parts.append(f"Not shown: {'; '.join(safe(phrase) for phrase in aside)}." if aside else "")
+    parts.append("\n".join(f"- dismissed: {safe(line)}" for line in words.dismissed_lines(review)))
     parts.append(words.measures(review))
     return parts
 

@@ -157,7 +157,10 @@ def _result(
         },
     }
     if finding.status is FindingStatus.DISMISSED:
-        result["suppressions"] = [{"kind": "external", "status": "accepted"}]
+        suppression = {"kind": "external", "status": "accepted"}
+        if who := words.who_dismissed(finding):
+            suppression["justification"] = clean(redactor.redact(f"Dismissed {who}."))
+        result["suppressions"] = [suppression]
     text = finding.suggestion
     if text is not None and finding.proven and finding.side is Side.RIGHT and not redactor.has_secret(text):
         result["fixes"] = [_fix(review.change.patch, finding, text)]

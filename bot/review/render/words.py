@@ -5,6 +5,7 @@ Nothing here is escaped for a format; names of files are as the patch has them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -20,6 +21,15 @@ _FATES = {
     FindingStatus.HELD_BACK: "held back: low, and on code that was reviewed before",
 }
 
+_WAYS = {
+    "resolved by hand": ", who resolved the thread",
+    "thumbs down": " with 👎",
+    "talked over": " in a reply",
+}
+"""What is said of a way to dismiss (`memory.Dismissal.how`); that of a command is its reason."""
+_PULL = re.compile(r"/pull/(\d{1,10})(?:[#?/]|$)")
+NAMED = 5
+"""So many dismissed findings are named."""
 _REASONS = 4
 """So many reasons of rules are told; a file may have two hundred."""
 
@@ -150,14 +160,47 @@ def earlier(review: Review) -> list[tuple[Earlier, str]]:
     ]
 
 
-def dismissed_at(review: Review) -> list[str]:
-    """URLs of the threads in which findings of this review were dismissed, each once."""
-    told = [
-        one.thread
-        for one in review.findings
-        if one.status is FindingStatus.DISMISSED and one.thread and one.lasting is None
-    ]
-    return list(dict.fromkeys(told))
+def who_dismissed(finding: Finding, *, where: str = "") -> str:
+    """`by bob: the caller holds the lock`, `by ada in #12, who resolved the thread`; empty where nobody is known.
+
+    `where`: of another pull, as ` in #12`. Who may not write is named as such: their word does not excuse from the gate.
+    """
+    by = finding.dismissed_by
+    if not by:
+        return ""
+    rights = "" if finding.excused else " (may not write here)"
+    why = " ".join(finding.dismissed_why.split()).rstrip(".")
+    return f"by {by}{rights}{where}{_WAYS.get(finding.dismissed_how, '')}{f': {why}' if why else ''}"
+
+
+def dismissed(review: Review) -> list[tuple[Finding, str]]:
+    """What people dismissed, most severe first, and by whom; what one thread was dismissed for is one.
+
+    What a rule of the configuration dismisses is not here: that may be hundreds, and `set_aside` counts it by its reason.
+    """
+    groups: dict[str, list[Finding]] = {}
+    for at, one in enumerate(review.findings):
+        if one.status is FindingStatus.DISMISSED and one.dismissed_by and one.lasting is None:
+            groups.setdefault(one.thread or f"no thread {at}", []).append(one)
+    out = []
+    for group in groups.values():
+        first = max(group, key=lambda one: one.severity.rank)
+        likes = f"and {len(group) - 1} like it, " if len(group) > 1 else ""
+        out.append((first, f"{likes}{who_dismissed(first, where=_elsewhere(first.thread, review))}"))
+    return sorted(out, key=lambda told: -told[0].severity.rank)
+
+
+def dismissed_lines(review: Review) -> list[str]:
+    """The same, a line each with the URL of the thread: at most five, then how many more."""
+    told = dismissed(review)
+    lines = [f"{one.title} {who}{f' ({one.thread})' if one.thread else ''}" for one, who in told[:NAMED]]
+    return [*lines, f"and {len(told) - NAMED} more"] if len(told) > NAMED else lines
+
+
+def _elsewhere(url: str, review: Review) -> str:
+    """` in #12` for a thread of another pull than the one that is reviewed."""
+    found, pull = _PULL.search(url), review.change.pull
+    return "" if found is None or (pull is not None and int(found[1]) == pull.number) else f" in #{found[1]}"
 
 
 def holes(review: Review) -> list[tuple[str, str]]:

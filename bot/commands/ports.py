@@ -40,6 +40,10 @@ class Talk(Protocol):
         """What is on the pull now. Asked anew each time."""
         ...
 
+    def hunk(self, thread: Thread) -> str:
+        """The diff that a thread was begun on, from its hunk's header to its last line; empty where GitHub has none."""
+        ...
+
     def recent_answers(self, minutes: int) -> int:
         """How many answers to comments we have given on this pull in that time: the loop breaker's count."""
         ...

@@ -85,7 +85,9 @@ class Shown:
     near: int = 1
     """The line around which a long file is shown."""
     lines: str = ""
-    """The lines of the thread: `path, file` and numbered lines."""
+    """The lines of the thread as they stand now: `path, file` and numbered lines."""
+    was: str = ""
+    """The lines of the thread as they were, with their path, where they are not there any more."""
     files: str = ""
     """The list of the change's files, one a line, where not all of the change may be shown."""
     change: str = ""
@@ -128,6 +130,7 @@ def _data(shown: Shown) -> Data:
     data.add("files", shown.files)
     data.add("change", shown.change)
     data.add("lines", shown.lines)
+    data.add("was", shown.was)
     data.add("report", visible_lines(cut(shown.report, SAID_CAP * 2)) if shown.report else "")
     data.add("conversation", _conversation(shown.said))
     return data

@@ -7,7 +7,7 @@ only for somebody who could also dismiss it with a command.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,7 +36,7 @@ GRAVE: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
 
 def explain(call: Call) -> Outcome:
     """What the thread's finding means, or what its lines do; in the conversation, what the change does."""
-    return _answered(call, _explaining(call), question=call.rest)
+    return _answered(call, lambda shown: _explaining(call, shown), question=call.rest)
 
 
 def ask(call: Call) -> Outcome:
@@ -46,7 +46,7 @@ def ask(call: Call) -> Outcome:
         call.react(Reaction.NO)
         return Outcome(what="refused", why="no question", url=url)
     where = "this pull request" if call.thread is None else "this thread and the code it is about"
-    return _answered(call, f"Answer the data named `question`, which is about {where}.", question=call.rest)
+    return _answered(call, lambda _: f"Answer the data named `question`, which is about {where}.", question=call.rest)
 
 
 def reply(call: Call) -> Outcome:
@@ -77,7 +77,7 @@ def reply(call: Call) -> Outcome:
     return _said(call, thread, answer, talk, redactor)
 
 
-def _explaining(call: Call) -> str:
+def _explaining(call: Call, shown: Shown) -> str:
     """Our own sentence about what is to be explained."""
     thread = call.thread
     if thread is None:
@@ -89,14 +89,16 @@ def _explaining(call: Call) -> str:
             "Explain the data named `report`: what goes wrong, with which input or in which order of events, why the code "
             "does not prevent it, and what would cure it."
         )
+        if shown.was:
+            task += " It was written about the code in the data named `was`: say as well what has become of that."
     else:
-        task = (
-            "Explain what the code in the data named `lines` does, and what it means for what is said in this thread."
-        )
+        code = "did" if shown.was else "does"
+        named = "was" if shown.was else "lines" if shown.lines else "file"
+        task = f"Explain what the code in the data named `{named}` {code}, and what it means for what is said in this thread."
     return f"{task} Above all, answer the data named `question`." if call.rest.strip() else task
 
 
-def _answered(call: Call, task: str, *, question: str) -> Outcome:
+def _answered(call: Call, task: Callable[[Shown], str], *, question: str) -> Outcome:
     model = call.desk.model
     if model is None:
         url = call.answer(no_model())
@@ -105,7 +107,8 @@ def _answered(call: Call, task: str, *, question: str) -> Outcome:
     talk = _Asking(call, model)
     opened = call.desk.opened()
     redactor = Redactor(opened.change.patch)
-    prompt = answer_prompt(_shown(call, opened), task=task, question=question, effort=_effort(call))
+    shown = _shown(call, opened)
+    prompt = answer_prompt(shown, task=task(shown), question=question, effort=_effort(call))
     said = ""
     for text in talk.answers(prompt, cut_is_enough=True):
         said = harmless(text, redactor)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from bot.commands.call import Call
 from bot.commands.prompt_talk import Shown
-from bot.diff.model import FilePatch, FileStatus, Side
+from bot.commands.talk_place import place_of
+from bot.diff.model import FilePatch, HunkKey
 from bot.review.filters import sort_out
 from bot.review.memory import CommentId, Thread
 from bot.review.model import Change
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Opened
-from bot.review.prompt_data import numbered
 from bot.review.render.markers import split_ending
 from bot.review.scope import Chunk
 from bot.review.shown import visible
@@ -31,25 +31,23 @@ OURS = "Spark"
 
 
 def in_thread(call: Call, thread: Thread, opened: Opened) -> Shown:
-    """The thread: its file around the place, the file's diff, what was said before the comment."""
+    """The thread: its file around the place of now, the file's diff, what was said before the comment."""
     change = opened.change
-    file = _file(change, thread.path)
-    text = opened.files.text(thread.path if file is None else file.path)
-    diff, left_out = ("", 0) if file is None else _of_file(change, file, thread)
-    missing = []
-    if file is None:
+    place = place_of(call, thread, opened)
+    diff, left_out = ("", False) if place.file is None else _of_file(change, place.file, place.hunk)
+    missing = list(place.told)
+    if place.file is None:
         missing.append("The file of the thread is not part of the change any more.")
     if left_out:
         missing.append("The diff of the file is shown in part; the rest did not fit.")
-    if thread.line is None:
-        missing.append("The lines that the thread stood on have changed since.")
-    if text is None:
+    if place.text is None:
         missing.append("The file as a whole could not be read.")
     return Shown(
         title=change.title,
-        file_text=text,
-        near=_near(thread, file),
-        lines=_lines(thread, file, text),
+        file_text=place.text,
+        near=place.near,
+        lines=place.lines,
+        was=place.was,
         change=diff,
         missing=" ".join(missing),
         report=_report(call, thread),
@@ -74,24 +72,10 @@ def in_conversation(call: Call, opened: Opened) -> Shown:
     )
 
 
-def _file(change: Change, path: str) -> FilePatch | None:
-    """The file of that name, or the one that had it before a rename."""
-    files = change.patch.files
-    named = [each for each in files if each.path == path]
-    renamed = [each for each in files if each.old_path == path and each.status is FileStatus.RENAMED]
-    return next(iter(named or renamed), None)
-
-
-def _of_file(change: Change, file: FilePatch, thread: Thread) -> tuple[str, bool]:
-    """The diff of one file, from the part with the thread on; and whether some of it is left out."""
+def _of_file(change: Change, file: FilePatch, hunk: HunkKey | None) -> tuple[str, bool]:
+    """The diff of one file, from the part with `hunk` on; and whether some of it is left out."""
     chunks = _chunks(change, [file])
-    line = thread.line
-    own = {
-        hunk.key
-        for hunk in file.hunks
-        if line is not None and any(each.number == line for each in hunk.on(thread.side))
-    }
-    first = next((at for at, chunk in enumerate(chunks) if own & set(chunk.hunks)), 0)
+    first = next((at for at, chunk in enumerate(chunks) if hunk in chunk.hunks), 0)
     shown, whole = _fitting([*chunks[first:], *chunks[:first]], THREAD_TOKENS)
     return "\n\n".join(chunk.text for chunk in shown), not whole
 
@@ -122,32 +106,6 @@ def _listed(change: Change, printed: set[str]) -> str:
     ]
     more = [f"({len(files) - MOST_FILES} more files)"] if len(files) > MOST_FILES else []
     return "\n".join([*rows, *more])
-
-
-def _near(thread: Thread, file: FilePatch | None) -> int:
-    """The line of the head around which its file is shown."""
-    if thread.line is not None and thread.side is Side.LEFT and file is not None:
-        for hunk in file.hunks:
-            if hunk.old_start <= thread.line < hunk.old_start + hunk.old_count:
-                return hunk.new_start
-    return thread.line or thread.original_line or 1
-
-
-def _lines(thread: Thread, file: FilePatch | None, text: str | None) -> str:
-    """The thread's lines as they are now; empty when they are not there any more."""
-    last = thread.line
-    if last is None:
-        return ""
-    first = min(thread.start_line or last, last)
-    stood: list[str] = []
-    if thread.side is Side.LEFT and file is not None:
-        old = {line.number: line.text for hunk in file.hunks for line in hunk.on(Side.LEFT)}
-        stood = [numbered(number, old[number]) for number in range(first, last + 1) if number in old]
-    elif thread.side is Side.RIGHT and text is not None:
-        lines = text.split("\n")
-        stood = [numbered(number, lines[number - 1]) for number in range(first, min(last, len(lines)) + 1)]
-    side = "old file" if thread.side is Side.LEFT else "file"
-    return "\n".join((f"{visible(thread.path)}, {side}", *stood)) if stood else ""
 
 
 def _report(call: Call, thread: Thread) -> str:

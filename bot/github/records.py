@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from bot.errors import OutsideError
 from bot.github.faults import Reply
 from bot.review.model import CommitSha, Pull, RepoName, Totals
+
+HUNK: Final = 4_000
+"""Characters kept of the diff that a comment was written on; GitHub sends all of it, which may be a whole file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class NoteRecord:
     """Of a comment on lines."""
     commit: str = ""
     """Of a comment on lines, or of a review."""
+    hunk: str = ""
+    """Of a comment on lines: the diff it was written on, down to its line; of a long one the last `HUNK` characters."""
 
 
 def read_pull(reply: Reply) -> PullRecord:
@@ -136,6 +141,7 @@ def _note(data: Mapping[str, Any]) -> NoteRecord:
         root=root if isinstance(root := data.get("in_reply_to_id"), int) else None,
         path=_optional(data, "path"),
         commit=_optional(data, "commit_id"),
+        hunk=_optional(data, "diff_hunk")[-HUNK:],
     )
 
 

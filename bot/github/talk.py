@@ -7,7 +7,7 @@ GitHub's reply. Says nothing of its own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -81,7 +81,7 @@ class PullTalk:
         kinds = [Kind.COMMENTS, Kind.ISSUE_COMMENTS] if _in_thread(ref) else [Kind.ISSUE_COMMENTS]
         listings = self._notes.read(*kinds)
         if _in_thread(ref):
-            self._roots = {note.id: note for note in listings[0] if note.root is None}
+            self._roots = _begun(listings[0])
         for listing in listings:
             for note in reversed(self._notes.ours(listing)):
                 if ref.key in read_keys(note.body, "answer"):
@@ -144,6 +144,14 @@ class PullTalk:
         memory = PullMemory(self._client, notes=self._notes, threads=self._threads, may_write=self._people.may_write)
         return memory.read().recall
 
+    def hunk(self, thread: Thread) -> str:
+        """See `Talk.hunk`. Read along with the comments; asked for alone only where those were not read."""
+        first = thread.comments[0].id
+        if first not in self._roots:
+            self._roots |= _begun(self._notes.read(Kind.COMMENTS)[0])
+        note = self._roots.get(first)
+        return "" if note is None else note.hunk
+
     def recent_answers(self, minutes: int) -> int:
         """See `Talk.recent_answers`."""
         moment = (datetime.fromtimestamp(self._today(), UTC) - timedelta(minutes=minutes)).strftime(
@@ -186,6 +194,11 @@ class PullTalk:
         if isinstance(landed, Reply):
             raise error_for(landed, doing=doing, needs=f"{NEEDS}, issues=write")
         return landed.url
+
+
+def _begun(comments: Sequence[NoteRecord]) -> dict[int, NoteRecord]:
+    """The comments that threads begin with, by their ids."""
+    return {note.id: note for note in comments if note.root is None}
 
 
 def _in_thread(ref: CommentRef) -> bool:

@@ -163,6 +163,8 @@ class FakeTalk:
     """Answers of the last minutes that this test does not care about."""
     order: list[str] = field(default_factory=list)
     """The names of the calls, in order."""
+    hunks: dict[ThreadId, str] = field(default_factory=dict)
+    """The diff that GitHub keeps with a thread."""
 
     def _may(self, what: str) -> None:
         self.order.append(what)
@@ -210,6 +212,10 @@ class FakeTalk:
         ]
         found = assemble(tuple(self.threads.values()), notes, may_write=self.may_write, author=self.author)
         return replace(found, last=self.last, remembered=self.remembered)
+
+    def hunk(self, thread: Thread) -> str:
+        self._may("hunk")
+        return self.hunks.get(thread.id, "")
 
     def recent_answers(self, minutes: int) -> int:
         self._may("recent_answers")
@@ -412,6 +418,7 @@ class World:
         category: Category = Category.BUG,
         source: str = "model",
         rule: str = "",
+        text: str = "",
     ) -> Thread:
         """A thread of ours about a finding, on these lines of the head."""
         note = FindingNote(
@@ -425,11 +432,12 @@ class World:
             rule=rule,
             lines=tuple(lines),
             suggestion=suggestion,
+            text=text,
         )
-        text = f"**{severity.value.capitalize()} · {title}**\n\n{body}"
+        told = f"**{severity.value.capitalize()} · {title}**\n\n{body}"
         if suggestion is not None:
-            text += f"\n\n```suggestion\n{suggestion}\n```"
-        body = f"{text}\n\n{note_marker(note)}\n{finding_marker(note.fingerprint)}"
+            told += f"\n\n```suggestion\n{suggestion}\n```"
+        body = f"{told}\n\n{note_marker(note)}\n{finding_marker(note.fingerprint)}"
         return self.thread(body, by=ACCOUNT, path=path, line=line, start=start)
 
     def thread(

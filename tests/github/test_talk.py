@@ -76,6 +76,25 @@ def answers(desk, pull, ref):
     return [each for each in notes if ref.key in read_keys(each.body, "answer")]
 
 
+# Threads
+
+
+def test_the_diff_that_a_thread_was_begun_on_is_read_with_the_comments_and_only_once(desk, at, said) -> None:
+    record = said["record"]["begun"]
+    one = at()
+    [thread] = one.recall().threads
+    before = len(desk.server.requests)
+    assert one.hunk(thread) == record.thread.diff_hunk
+    assert record.thread.diff_hunk.startswith("@@ ")
+    assert one.hunk(thread) == record.thread.diff_hunk
+    assert len(desk.server.requests) == before + 1
+    read = at()
+    read.answered(said["reply"])
+    before = len(desk.server.requests)
+    assert read.hunk(thread) == record.thread.diff_hunk
+    assert len(desk.server.requests) == before
+
+
 # Reactions
 
 

@@ -180,6 +180,84 @@ def test_mutations_of_one_document_are_made_in_its_order_and_a_refused_one_is_nu
     assert (error["type"], error["path"]) == ("NOT_FOUND", ["b"])
 
 
+def line_comment(desk, pull):
+    """A thread of alice's: its id, and the comment's."""
+    body = {"path": "a.py", "line": 30, "side": "RIGHT", "body": "x", "commit_id": pull.head_sha}
+    comment = desk.client.post(f"{REPO}/pulls/{pull.number}/comments", body).json["node_id"]
+    return threads(desk)[0]["id"], comment
+
+
+def answer_in(desk, thread, review, **more):
+    given = {"pullRequestReviewThreadId": thread, "pullRequestReviewId": review["id"], "body": "y"}
+    kind = "AddPullRequestReviewThreadReplyInput"
+    return mutate(desk, "addPullRequestReviewThreadReply", kind, given, "comment { id }", **more)
+
+
+def test_replies_of_a_pending_review_are_seen_by_their_author_alone_and_told_when_it_is_submitted(pulled) -> None:
+    desk, pull = pulled
+    desk.world.user("carol", token="carol-token")
+    desk.repo.permission("carol", "read")
+    thread, _ = line_comment(desk, pull)
+    review, heard = begin(desk, pull), []
+    desk.world.listeners.append(lambda happening: heard.append((happening.event, happening.action)))
+    made = answer_in(desk, thread, review)["data"]["addPullRequestReviewThreadReply"]["comment"]
+
+    def seen(token):
+        return [each["body"] for each in threads(desk, token=token)[0]["comments"]["nodes"]]
+
+    assert (seen("alice-token"), seen("carol-token"), heard) == (["x", "y"], ["x"], [])
+    assert len(desk.client.get(f"{REPO}/pulls/1/comments").json) == 1
+    edit = {"pullRequestReviewCommentId": made["id"], "body": "z"}
+    for token, errors in (("carol-token", 1), ("alice-token", 0)):
+        kind = "UpdatePullRequestReviewCommentInput"
+        answer = mutate(desk, "updatePullRequestReviewComment", kind, edit, "clientMutationId", token=token)
+        assert len(answer.get("errors", ())) == errors
+    assert heard == []
+    given = {"pullRequestReviewId": review["id"], "event": "COMMENT"}
+    mutate(desk, "submitPullRequestReview", "SubmitPullRequestReviewInput", given, "clientMutationId")
+    assert heard == [("pull_request_review", "submitted"), ("pull_request_review_comment", "created")]
+    assert seen("carol-token") == ["x", "z"]
+    (late,) = answer_in(desk, thread, review)["errors"]
+    assert late["type"] == "UNPROCESSABLE"
+
+
+def test_a_reply_cannot_belong_to_the_review_of_another_pull(pulled) -> None:
+    desk, pull = pulled
+    thread, _ = line_comment(desk, pull)
+    desk.repo.branch("other")
+    desk.repo.commit("other", {"o.py": "1\n"}, "Other", "bob")
+    other = desk.repo.open_pull("Another", "Why", head="other", author="bob")
+    (error,) = answer_in(desk, thread, begin(desk, other))["errors"]
+    assert error["type"] == "UNPROCESSABLE"
+
+
+def test_a_comment_is_changed_by_its_author_and_its_edit_is_told(pulled) -> None:
+    desk, pull = pulled
+    desk.world.user("carol", token="carol-token")
+    desk.repo.permission("carol", "write")
+    _, comment = line_comment(desk, pull)
+    heard = []
+    desk.world.listeners.append(lambda happening: heard.append((happening.event, happening.action)))
+
+    def edit(body, node=comment, **more):
+        given = {"pullRequestReviewCommentId": node, "body": body}
+        kind, fields = "UpdatePullRequestReviewCommentInput", "pullRequestReviewComment { body }"
+        return mutate(desk, "updatePullRequestReviewComment", kind, given, fields, **more)
+
+    refused = [
+        edit("z", token="carol-token"),
+        edit("z", "PRRC_nowhere"),
+        edit("   "),
+        edit("z" * (desk.server.options.limits.body_characters + 1)),
+    ]
+    types = [answer["errors"][0]["type"] for answer in refused]
+    assert types == ["FORBIDDEN", "NOT_FOUND", "UNPROCESSABLE", "UNPROCESSABLE"]
+    assert heard == []
+    assert edit("z")["data"] == {"updatePullRequestReviewComment": {"pullRequestReviewComment": {"body": "z"}}}
+    assert heard == [("pull_request_review_comment", "edited")]
+    assert [each["body"] for each in threads(desk)[0]["comments"]["nodes"]] == ["z"]
+
+
 def test_comments_are_minimized_with_their_reason(pulled) -> None:
     desk, _ = pulled
     made = desk.client.post(f"{REPO}/issues/1/comments", {"body": "x"}).json

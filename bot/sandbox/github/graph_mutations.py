@@ -173,6 +173,10 @@ def add_reply(call: Call, given: Input) -> Node:
     review = threads.pending_review(repo, pull, call.user)
     if given.get("pullRequestReviewId"):
         _, review = _pending_of(call, given)
+        if review.pull is not pull:
+            raise unprocessable("The review belongs to another pull request")
+        if review.state != "PENDING":
+            raise unprocessable("Can not add a reply to a submitted pull request review")
     at_once = review is None
     if review is None:
         review = threads.add_review(
@@ -211,6 +215,25 @@ def delete_review(call: Call, given: Input) -> Node:
     shown = objects.review(call, repo, review)
     threads.remove_review(repo, review)
     return {"pullRequestReview": shown}
+
+
+def update_comment(call: Call, given: Input) -> Node:
+    """Change one's own comment. Nobody is notified of an edit; while its review is pending nobody is told of it either."""
+    node_id = given["pullRequestReviewCommentId"]
+    repo, comment = record_of(call, node_id, Comment, "pull_requests:write")
+    if comment.id not in repo.comments or not objects.visible(call, comment):
+        raise no_node(node_id)
+    if comment.author is not call.who.user:
+        raise RefusedError("FORBIDDEN", FORBIDDEN.get(call.who.kind, "Not the author of this comment"))
+    body = _fits(call, given["body"])
+    if not body.strip():
+        raise unprocessable("Body can't be blank")
+    changes = {"body": {"from": comment.body}}
+    comment.body, comment.updated_at = body, call.world.now()
+    if comment.review.state != "PENDING":
+        pull = comment.thread.pull
+        repo.happened("pull_request_review_comment", "edited", call.user, pull=pull, comment=comment, changes=changes)
+    return {"pullRequestReviewComment": objects.comment(call, repo, comment)}
 
 
 def resolve_thread(call: Call, given: Input) -> Node:
@@ -278,6 +301,7 @@ MUTATIONS: dict[str, Callable[[Call, Input], Node]] = {
     "addPullRequestReviewThreadReply": add_reply,
     "submitPullRequestReview": submit_review,
     "deletePullRequestReview": delete_review,
+    "updatePullRequestReviewComment": update_comment,
     "resolveReviewThread": resolve_thread,
     "unresolveReviewThread": unresolve_thread,
     "minimizeComment": minimize,

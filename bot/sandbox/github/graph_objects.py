@@ -224,11 +224,17 @@ def review(call: Call, repo: Repo, record: Review) -> Node:
 
 
 def _comments(call: Call, repo: Repo, found: list[Comment], args: Mapping[str, Json]) -> Node:
-    return connection("comments", found, lambda each: comment(call, repo, each), args)
+    seen = [each for each in found if visible(call, each)]
+    return connection("comments", seen, lambda each: comment(call, repo, each), args)
+
+
+def visible(call: Call, record: Comment) -> bool:
+    """Whether the caller sees a comment: one of a pending review is seen by its author alone."""
+    return record.review.state != "PENDING" or record.author is call.who.user
 
 
 def _shown(call: Call, record: Thread) -> bool:
-    return any(each.review.state != "PENDING" or each.author is call.who.user for each in record.comments)
+    return any(visible(call, each) for each in record.comments)
 
 
 def thread(call: Call, repo: Repo, record: Thread) -> Node:

@@ -12,7 +12,7 @@ from bot.commands.model import NearMiss, Verb
 from bot.commands.registry import COMMANDS, Usage, Where
 from bot.errors import SparkError
 from bot.review.config import CONFIG_PATH
-from bot.review.memory import Dismissal
+from bot.review.memory import Dismissal, PastReview
 from bot.review.model import Effort
 from bot.review.render.redact import Redactor
 from bot.review.render.safe import code, one_line
@@ -61,6 +61,12 @@ def near_miss(miss: NearMiss) -> str:
     right = f"`/spark {miss.meant}`"
     if miss.wrote.startswith("/"):
         return f"Did you mean {right}? You wrote {wrote}. {HELP_TAIL}"
+    if miss.wrote.startswith("all "):
+        return (
+            f"I did not do this, because I am not sure what you mean by {wrote}. `/spark fix all` alone applies every open finding "
+            "that has a patch. What is to be done in the file of a thread is said with another word first, as in "
+            "`/spark fix correct all the typos`."
+        )
     if miss.wrote[:1] in "-–—":
         return f"{right} has no flag {wrote}. It can be written so:\n\n{usages(COMMANDS[miss.meant].usages)}"
     return f"I do not know the command {wrote}. Did you mean {right}? {HELP_TAIL}"
@@ -108,6 +114,16 @@ def closed(verb: Verb) -> str:
 # -- review, pause, resume
 
 
+def review_ordered(last: PastReview | None, pull_url: str) -> str:
+    """A full review comes. `last`: the one that saw the same head already."""
+    if last is None:
+        return "A full review has been ordered."
+    return (
+        f"Nothing was pushed since [my last review]({last.url}); I review all of it again. What is new is posted; if nothing "
+        f"is, that review's text and [the checks]({pull_url}/checks) are brought up to date."
+    )
+
+
 def no_such_effort(word: str) -> str:
     """`/spark review quick`."""
     known = ", ".join(f"`{effort}`" for effort in Effort)
@@ -148,6 +164,39 @@ def resumed(by: str) -> str:
     return f"Resumed: what came meanwhile is reviewed now, and each push after it (paused by {who(by)})."
 
 
+def resumed_unchanged(by: str, url: str) -> str:
+    """The head is the one that was reviewed last; `url`: of that review."""
+    return f"Resumed: no push came since [my last review]({url}), and each one from now on is reviewed (paused by {who(by)})."
+
+
+def resumed_by_command(by: str) -> str:
+    """`review.on` leaves `synchronize` out."""
+    return (
+        f"Resumed (paused by {who(by)}). Pushes are not reviewed by themselves here: `review.on` of `{CONFIG_PATH}` on the base "
+        "branch has no `synchronize`. `/spark review` reviews once."
+    )
+
+
+def resumed_draft(by: str) -> str:
+    """Drafts are not reviewed by themselves."""
+    return (
+        f"Resumed (paused by {who(by)}). Drafts are not reviewed by themselves here: what came meanwhile is reviewed when this "
+        "is ready for review. `/spark review` reviews it now."
+    )
+
+
+def resumed_closed(by: str) -> str:
+    """The pull is closed or merged."""
+    return (
+        f"Resumed (paused by {who(by)}). This pull request is closed, so nothing is reviewed until it is opened again."
+    )
+
+
+def check_anew() -> str:
+    """Resumed, and the verdict is ordered."""
+    return "The check is decided anew, without what was dismissed."
+
+
 def not_paused() -> str:
     """`resume` where nothing was paused."""
     return "Reviews of this pull request are not paused, so there was nothing to resume."
@@ -186,9 +235,18 @@ def ignored_already(dismissal: Dismissal, redactor: Redactor) -> str:
     return f"This was dismissed already by {who(dismissal.by)} ({dismissal.how}).{because}"
 
 
-def resolved() -> str:
-    """By us, because somebody asked for it."""
-    return "Resolved, as you asked. Should its code change and the same thing be there again, I open this thread again."
+def resolved(*, excused: bool) -> str:
+    """By us, because somebody asked for it. `excused`: the gate leaves it out, for they may write."""
+    text = "Resolved, as you asked. Should its code change and the same thing be there again, I open this thread again."
+    return text if excused else f"{text} {still_counted()}"
+
+
+def still_counted() -> str:
+    """Let go by somebody who may not write."""
+    return (
+        "It is still counted: only somebody who may write to this repository can have the gate leave it out, with "
+        "`/spark ignore REASON`."
+    )
 
 
 def resolved_theirs() -> str:

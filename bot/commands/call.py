@@ -40,6 +40,8 @@ class Call:
     """Where it was said; None in the conversation and in the text of a review."""
     known: KnownFinding | None
     """The finding of ours that the thread is about."""
+    parent: Thread | None = None
+    """Of `fix` in a thread that only carries a suggestion for another one: that one, and `known` is its finding."""
     role: Role | None
     may_write: bool
     """Whether GitHub lets the sender write to the repository, and the configuration lets them give such commands."""
@@ -99,6 +101,11 @@ def judged_anew(call: Call) -> None:
 def verdict_due(call: Call) -> bool:
     """Whether the verdict of the pull may be another one when the finding of the thread is dismissed by this person."""
     return call.may_write and call.desk.pull.is_open and call.known is not None and at_gate(call, call.known)
+
+
+def verdict_waits(call: Call) -> bool:
+    """Whether the verdict may be another one by this dismissal, and is not decided anew because reviews are paused."""
+    return bool(call.recall.paused_by) and verdict_due(call)
 
 
 def at_gate(call: Call, known: KnownFinding) -> bool:

@@ -6,14 +6,16 @@ its way is carried out again from the beginning and says nothing twice.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from bot import log
 from bot.commands import answers, config_view
-from bot.commands.call import Call, at_gate, judge, judged_anew, verdict_due
+from bot.commands.call import Call, at_gate, judge, judged_anew, verdict_waits
 from bot.commands.model import CommentKind, Outcome, Reaction, Verb
-from bot.errors import ConfigError
+from bot.errors import ConfigError, SparkError
 from bot.review.config import Trigger
-from bot.review.memory import Dismissal, FindingNote, Remembered, Thread
+from bot.review.memory import Dismissal, FindingNote, PastReview, Remembered, Thread
 from bot.review.model import Effort
 from bot.review.render.markers import dismissal_marker, state_marker
 
@@ -35,7 +37,9 @@ def config(call: Call) -> Outcome:
 
 
 def review(call: Call) -> Outcome:
-    """Order a full review. The review itself is the answer, so there is a reaction and no comment."""
+    """Order a full review. The review itself is the answer, so there is a reaction and no comment; but where nothing was pushed
+    since the last one, a review without anything new shows nowhere but in that one's text, so there is a link to it.
+    """
     if not call.desk.pull.is_open:
         return _refused(call, answers.closed(Verb.REVIEW), "the pull request is closed")
     if Trigger.COMMAND not in call.config.review.on:
@@ -47,10 +51,25 @@ def review(call: Call) -> Outcome:
     if word and Effort(word).rank < usual.rank and not call.may_write:
         # The gate would go by it: an author could have their own pull looked at less closely than the repository wants.
         return _refused(call, answers.less_effort(Effort(word), usual), "less effort than usual")
-    call.desk.reviews.start(Effort(word) if word else None)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="review") as pool:
+        # Read while it is ordered: what that very review posts is not its own last one.
+        reading = pool.submit(_reviewed, call)
+        call.desk.reviews.start(Effort(word) if word else None)
+        last = reading.result()
     why = f"a full review was ordered{f' ({word})' if word else ''}"
-    url = "" if call.react(Reaction.DONE) else call.answer("A full review has been ordered.")
+    shown = call.react(Reaction.DONE)
+    url = "" if shown and last is None else call.answer(answers.review_ordered(last, call.desk.pull.url))
     return Outcome(what="answered", why=why, url=url)
+
+
+def _reviewed(call: Call) -> PastReview | None:
+    """Our last review, if it saw the very head of now."""
+    try:
+        last = call.desk.talk.recall().last
+    except SparkError as error:
+        log.warning("command.no_recall", why=error.what, **call.fields)
+        return None
+    return last if last is not None and last.head == call.desk.pull.head_sha else None
 
 
 def pause(call: Call) -> Outcome:
@@ -74,22 +93,43 @@ def resume(call: Call) -> Outcome:
     by = call.recall.paused_by
     if not by:
         return _answered(call, answers.not_paused(), "not paused")
-    outcome = _state(call, answers.resumed(by), paused_by="", why="resumed")
+    outcome = _state(call, _resumed(call, by), paused_by="", why="resumed")
     # After the answer: the review reads from it that nothing is paused any more.
     _caught_up(call)
     return outcome
 
 
+def _resumed(call: Call, by: str) -> str:
+    """What comes of it: by the base's rules and by what was pushed meanwhile."""
+    pull, last, rules = call.desk.pull, call.recall.last, call.config.review
+    if not pull.is_open:
+        return answers.resumed_closed(by)
+    if Trigger.SYNCHRONIZE not in rules.on:
+        text = answers.resumed_by_command(by)
+    elif pull.draft and not rules.drafts:
+        text = answers.resumed_draft(by)
+    elif last is not None and last.head == pull.head_sha:
+        text = answers.resumed_unchanged(by, last.url)
+    else:
+        text = answers.resumed(by)
+    return f"{text} {answers.check_anew()}" if _has_let_go(call) else text
+
+
+def _has_let_go(call: Call) -> bool:
+    """Whether somebody dismissed what the gate goes by, maybe during the pause, when the verdict was not decided anew."""
+    gone = (one for one in call.recall.findings if one.closed or (one.dismissal is not None and one.dismissal.excuses))
+    return call.desk.pull.is_open and any(at_gate(call, one) for one in gone)
+
+
 def _caught_up(call: Call) -> None:
     """What came during the pause; and the verdict, where somebody dismissed meanwhile what the gate goes by."""
     call.desk.reviews.catch_up()
-    gone = (one for one in call.recall.findings if one.closed or (one.dismissal is not None and one.dismissal.excuses))
-    if call.desk.pull.is_open and any(at_gate(call, one) for one in gone):
+    if _has_let_go(call):
         judge(call)
 
 
 def _and_the_check(call: Call, text: str) -> str:
-    return f"{text}\n\n{answers.check_waits()}" if call.recall.paused_by and verdict_due(call) else text
+    return f"{text}\n\n{answers.check_waits()}" if verdict_waits(call) else text
 
 
 def ignore(call: Call) -> Outcome:
@@ -140,9 +180,8 @@ def resolve(call: Call) -> Outcome:
         return _refused(call, answers.not_resolved(refused, call.shapes), "GitHub refused")
     if call.known is None:
         return _answered(call, answers.resolved_theirs(), "resolved")
-    outcome = _answered(
-        call, f"{_and_the_check(call, answers.resolved())}\n\n{state_marker({'closed_by': call.sender})}", "resolved"
-    )
+    text = _and_the_check(call, answers.resolved(excused=call.may_write))
+    outcome = _answered(call, f"{text}\n\n{state_marker({'closed_by': call.sender})}", "resolved")
     judged_anew(call)
     return outcome
 

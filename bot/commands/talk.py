@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.commands import answers
-from bot.commands.call import Call, judged_anew
+from bot.commands.call import Call, judged_anew, verdict_waits
 from bot.commands.model import Outcome, Reaction, Verb
 from bot.commands.prompt_talk import ReplyAnswer, Shown, answer_prompt, read_reply, reply_prompt
 from bot.commands.registry import COMMANDS
@@ -150,6 +150,8 @@ def _said(call: Call, thread: Thread, answer: ReplyAnswer, talk: _Asking, redact
         held_open=bool(refused),
     )
     told = taken_back(excused=call.may_write, refused=refused, redactor=redactor)
+    if verdict_waits(call):
+        told += f"\n\n{answers.check_waits()}"
     url = call.answer(f"{words}\n\n{told}\n\n{talk.measured()}\n\n{dismissal_marker(dismissal)}")
     judged_anew(call)
     return Outcome(what="ignored", why="conceded: the report was wrong", url=url, usd=talk.usd)
@@ -256,11 +258,7 @@ def taken_back(*, excused: bool, refused: str, redactor: Redactor) -> str:
         text += f" GitHub did not let me resolve this thread: {answers.said(refused, redactor)}"
     else:
         text += " To have it looked at again, unresolve this thread."
-    if not excused:
-        text += (
-            " For the gate it still counts: somebody who may write to this repository can say `/spark ignore REASON`."
-        )
-    return text
+    return text if excused else f"{text} {answers.still_counted()}"
 
 
 def left_open(severity: Severity) -> str:

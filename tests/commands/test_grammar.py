@@ -80,9 +80,11 @@ def test_the_first_line_that_counts_gives_the_command(body: str, what: Command) 
         ("ALL.", fix(everything=True)),
         ("all --commit", fix(commit=True, everything=True)),
         ("--commit all", fix(commit=True, everything=True)),
-        ("all the typos", fix("all the typos")),
+        ("all please", fix(everything=True)),
+        ("all, thank you!", fix(everything=True)),
+        ("all of the open findings, please --commit", fix(commit=True, everything=True)),
+        ("correct all the typos", fix("correct all the typos")),
         ("all\nThank you", fix("Thank you", everything=True)),
-        ("--commit all the typos", fix("all the typos", commit=True)),
         ("make it async --commit", fix("make it async", commit=True)),
         ("keep  the  spaces", fix("keep  the  spaces")),
         ("what --commit does", fix("what --commit does")),
@@ -142,6 +144,8 @@ def test_what_does_not_begin_with_our_name_is_no_command(body: str) -> None:
         ("/spark revert", "revert", Verb.UNDO),
         ("/spark stop!", "stop!", Verb.PAUSE),
         ("/spark fix --comit", "--comit", Verb.FIX),
+        ("/spark fix all the typos", "all the typos", Verb.FIX),
+        ("/spark fix --commit all of the critical ones", "all of the critical ones", Verb.FIX),
         ("/spark please do", "please", None),
         ("/spark 🙏", "🙏", None),
         (f"/spark {'x' * 5_000}", "x" * 60, None),
@@ -179,6 +183,7 @@ def our_words() -> Iterator[str]:
         NearMiss(wrote=bad, meant=None),
         NearMiss(wrote=bad, meant=Verb.FIX),
         NearMiss(wrote="--x", meant=Verb.FIX),
+        NearMiss(wrote="all /spark fix", meant=Verb.FIX),
     ):
         yield answers.near_miss(miss)
     for verb in Verb:
@@ -192,9 +197,11 @@ def our_words() -> Iterator[str]:
     )
     yield from (answers.no_such_effort(bad), answers.not_by_command(), answers.paused(), answers.paused_already(bad))
     yield from (answers.resumed(bad), answers.not_paused(), answers.not_our_finding(Verb.IGNORE))
+    yield from (answers.resumed_by_command(bad), answers.resumed_draft(bad), answers.resumed_closed(bad))
+    yield answers.resumed_unchanged(bad, "https://github.test/ada/engine/pull/7#r1")
     yield answers.ignored(bad, refused=bad, redactor=redactor)
     yield answers.ignored_already(Dismissal(by=bad, reason=bad, how="ignored", excuses=True), redactor)
-    yield from (answers.resolved(), answers.resolved_theirs(), answers.resolved_already(bad, by_us=False))
+    yield from (answers.resolved(excused=False), answers.resolved_theirs(), answers.resolved_already(bad, by_us=False))
     yield from (answers.not_yours_to_resolve(bad), answers.not_resolved(bad, redactor))
 
 

@@ -9,7 +9,7 @@ import pytest
 from bot.commands.model import CommentKind, Reaction, Verb
 from bot.commands.registry import COMMANDS
 from bot.review.config import RepoConfig, Role
-from bot.review.memory import CommentId, Dismissal
+from bot.review.memory import CommentId, Dismissal, PastReview
 from bot.review.model import Effort, Severity
 from bot.review.render.markers import read_dismissal_marker, read_state_marker
 
@@ -41,6 +41,40 @@ def test_a_review_that_cannot_be_shown_by_a_reaction_is_told(world: Any) -> None
     world.says("/spark review")
     assert world.reviews.started == [None]
     assert world.last == "@ada A full review has been ordered."
+
+
+LAST_URL = "https://github.test/ada/engine/pull/7#pullrequestreview-1"
+
+
+def reviewed(world: Any) -> None:
+    """Our last review saw the head of now."""
+    pull = world.pull
+    world.talk.last = PastReview(
+        id=1, url=LAST_URL, head=pull.head_sha, base=pull.base_sha, round=1, rules="", seen=frozenset(), body=""
+    )
+
+
+def test_a_review_of_what_was_reviewed_already_is_answered_with_where_it_will_show(world: Any) -> None:
+    reviewed(world)
+    ref = world.comment("/spark review")
+    world.says("/spark review", ref=ref)
+    assert world.last == (
+        f"@ada Nothing was pushed since [my last review]({LAST_URL}); I review all of it again. What is new is posted; if "
+        "nothing is, that review's text and [the checks](https://github.test/ada/engine/pull/7/checks) are brought up to date."
+    )
+    assert world.talk.reactions_to(ref) == [Reaction.SEEN, Reaction.DONE]
+    world.branch.push({"app.py": b"1\n"}, message="More")
+    before = len(world.talk.answers)
+    world.says("/spark review")
+    assert (world.reviews.started, len(world.talk.answers)) == ([None, None], before)
+
+
+def test_a_review_is_ordered_also_where_what_is_on_the_pull_cannot_be_read(world: Any) -> None:
+    world.talk.down.add("recall")
+    ref = world.comment("/spark review")
+    assert world.says("/spark review", ref=ref).what == "answered"
+    assert (world.reviews.started, world.talk.answers) == ([None], [])
+    assert world.talk.reactions_to(ref) == [Reaction.SEEN, Reaction.DONE]
 
 
 def test_an_effort_that_does_not_exist_is_answered_and_nothing_ordered(world: Any) -> None:
@@ -117,6 +151,50 @@ def test_the_mark_of_a_pause_says_who(world: Any) -> None:
     assert read_state_marker(world.talk.answers[-1].body) == {"paused_by": ""}
 
 
+@pytest.mark.parametrize(
+    ("config", "draft", "pushed", "says"),
+    [
+        ("", False, True, "Resumed: what came meanwhile is reviewed now, and each push after it (paused by `ada`)."),
+        (
+            "",
+            False,
+            False,
+            f"Resumed: no push came since [my last review]({LAST_URL}), and each one from now on is reviewed",
+        ),
+        ("review:\n  on: [opened, command]\n", False, True, "Pushes are not reviewed by themselves here: `review.on`"),
+        ("", True, True, "what came meanwhile is reviewed when this is ready for review"),
+        ("review:\n  drafts: true\n", True, True, "Resumed: what came meanwhile is reviewed now"),
+    ],
+)
+def test_resume_says_what_comes_of_it(make_world: Make, config: str, draft: bool, pushed: bool, says: str) -> None:
+    world = make_world(config=config)
+    world.pull = replace(world.pull, draft=draft)
+    reviewed(world)
+    world.says("/spark pause")
+    if pushed:
+        world.branch.push({"app.py": b"1\n"}, message="Meanwhile")
+    world.says("/spark resume")
+    assert says in world.last
+    assert "The check is decided anew" not in world.last
+
+
+def test_resume_says_that_the_check_is_decided_anew_where_it_is(make_world: Make) -> None:
+    world = make_world(config="gate:\n  fail_on: high\n")
+    reviewed(world)
+    world.says("/spark pause")
+    world.says("/spark ignore", thread=world.finding())
+    world.says("/spark resume")
+    assert world.last.endswith("The check is decided anew, without what was dismissed.")
+    assert world.reviews.judged == 1
+
+
+def test_resume_of_a_closed_pull_promises_no_review(world: Any) -> None:
+    world.says("/spark pause")
+    world.pull = replace(world.pull, is_open=False)
+    world.says("/spark resume")
+    assert world.last.endswith("This pull request is closed, so nothing is reviewed until it is opened again.")
+
+
 # -- ignore
 
 
@@ -174,6 +252,19 @@ def test_a_dismissal_during_a_pause_says_that_the_check_follows_and_it_does(make
     assert world.reviews.judged == 0
     world.says("/spark resume")
     assert (world.reviews.caught_up, world.reviews.judged) == (1, 1)
+
+
+@pytest.mark.parametrize("by", ["ada", "grace"])
+def test_whoever_may_not_write_is_told_that_what_they_resolve_still_counts(make_world: Make, by: str) -> None:
+    world = make_world(roles={"ada": Role.WRITE}, fork=True)
+    world.says("/spark resolve", by=by, thread=world.finding())
+    counts = (
+        "only somebody who may write to this repository can have the gate leave it out, with `/spark ignore REASON`."
+    )
+    assert (counts in world.last) is (by == "grace")
+    [known] = world.talk.recall().findings
+    assert known.dismissal is not None
+    assert known.dismissal.excuses is (by == "ada")
 
 
 @pytest.mark.parametrize("verb", ["ignore", "resolve"])

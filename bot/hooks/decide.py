@@ -124,7 +124,8 @@ def _comment(event: CommentMade) -> Order:
     # A command begins a line. Most comments have no such line, and reading one of 65,536 characters costs a millisecond.
     ref, command = event.comment, parse(event.body) if _SLASH.search(f"\n{event.body}") else None
     # Whether it is asked something by a reply is found out by reading it, in the job.
-    replies = command is None and ref.kind is CommentKind.THREAD and ref.root != ref.id and bool(event.body.strip())
+    answers = ref.root not in {None, ref.id}
+    replies = command is None and ref.kind is CommentKind.THREAD and answers and bool(event.body.strip())
     if command is None and not replies:
         return Nothing(reason="A comment without a command")
     text = event.body[:REPLY_LENGTH] if replies else ""

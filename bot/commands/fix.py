@@ -16,18 +16,21 @@ from bot.commands.commits import earlier, forbidden, message, new_secret
 from bot.commands.edits import Edited, Span, Unedited, edited, hull, replacement, source_lines
 from bot.commands.fix_all import fix_all
 from bot.commands.fix_target import Refused, Target, in_file, in_thread, named_file, only_heard
+from bot.commands.mended import Mends, nothing_left
 from bot.commands.model import Outcome, Reaction, Verb
 from bot.commands.ports import CommitDraft, Committed, PullCommit
 from bot.diff.anchors import anchor_lines
 from bot.diff.edit import Proven, prove
 from bot.diff.mend import join_lines
 from bot.diff.model import Anchor, Side
+from bot.review.children import Child, child_mark
 from bot.review.model import Usage
 from bot.review.ports import Opened
 from bot.review.recall import line_digests
 from bot.review.render.characters import hides
 from bot.review.render.markers import NOTE_SUGGESTION, note_marker, read_keys, step_marker
 from bot.review.render.redact import Redactor
+from bot.review.render.safe import fence
 
 LONGEST_SUGGESTION = 20_000
 """Characters; a longer one is shown as a diff or committed."""
@@ -55,6 +58,8 @@ def fix(call: Call) -> Outcome:
     opened = call.desk.opened()
     target = _target(call, opened)
     if isinstance(target, Refused):
+        if target.mended is not None:
+            return nothing_left(call, target.mended)
         return _refused(call, target.answer or fix_words.cannot(target.reason, call.shapes), target.reason)
     return _Fixing(call, opened, target).done(commit=command.commit)
 
@@ -157,6 +162,11 @@ class _Fixing:
             )
         )
         if not isinstance(result, Committed):
+            known = self._call.known
+            if result.moved_to is not None and known is not None and not target.instruction:
+                mended = Mends(call=self._call).of(known)
+                if mended is not None and mended.meant:
+                    return replace(nothing_left(self._call, mended), usd=self._usage.usd)
             return result.reason
         link = fix_words.commit_link(result.sha, result.url)
         url = self._call.answer(fix_words.committed(made.why, link, target.path, self._redactor))
@@ -169,6 +179,10 @@ class _Fixing:
     def _suggest(self, made: Edited, fallen: str) -> Outcome:
         redactor = self._redactor
         inside = self._in_thread(made)
+        if isinstance(inside, _Suggestion) and self._stands_above(inside.text):
+            may_commit = not forbidden(self._target.path)
+            body = fix_words.still_holds(fallen, may_commit=may_commit, redactor=redactor)
+            return self._answered(body, "suggested", "the suggestion above still holds")
         if isinstance(inside, _Suggestion):
             body = fix_words.suggested(made.why, inside.text, crlf=inside.crlf, fallen=fallen, redactor=redactor)
             return self._answered(f"{body}{self._carried(inside)}", "suggested", "a suggestion in the thread")
@@ -201,13 +215,27 @@ class _Fixing:
             return None
         return self._proven(made, anchor)
 
+    def _stands_above(self, suggestion: str) -> bool:
+        """Whether a comment of ours in the thread shows this suggestion already."""
+        block = fence(suggestion, "suggestion")
+        thread = self._call.thread
+        return thread is not None and any(
+            said.is_ours and f"\n{block}\n" in f"\n{said.body}\n".replace("\r\n", "\n") for said in thread.comments
+        )
+
     def _carried(self, suggestion: _Suggestion) -> str:
         """The finding with this patch, as a mark: so that `--commit` and `/spark fix all` take just this one.
 
         Not for what somebody asked for beside it, and not where a stranger had a word in it: those commit without a look.
         """
         known, thread = self._call.known, self._call.thread
-        if known is None or thread is None or self._target.instruction or len(suggestion.text) > NOTE_SUGGESTION:
+        if (
+            known is None
+            or thread is None
+            or self._call.parent is not None
+            or self._target.instruction
+            or len(suggestion.text) > NOTE_SUGGESTION
+        ):
             return ""
         if line_digests(suggestion.anchor.text) != known.note.lines or not only_heard(self._call, thread):
             return ""
@@ -250,11 +278,20 @@ class _Fixing:
         for thread in self._call.recall.threads:
             if thread.is_ours and key in read_keys(thread.comments[0].body, "step"):
                 return thread.url
-        asked_at = self._call.thread.url if self._call.thread is not None else ""
+        asked = self._call.parent or self._call.thread
         body = fix_words.suggestion_elsewhere(
-            made.why, suggestion.text, asked_at=asked_at, crlf=suggestion.crlf, redactor=self._redactor
+            made.why,
+            suggestion.text,
+            title=self._target.title,
+            asked_at=asked.url if asked is not None else "",
+            crlf=suggestion.crlf,
+            redactor=self._redactor,
         )
-        return self._call.desk.talk.suggest(self._target.head, suggestion.anchor, f"{body}\n\n{step_marker(key)}")
+        marks = [step_marker(key)]
+        if asked is not None:
+            lines = line_digests(suggestion.anchor.text)
+            marks.append(child_mark(Child(parent=asked.comments[0].id, lines=lines, suggestion=suggestion.text)))
+        return self._call.desk.talk.suggest(self._target.head, suggestion.anchor, "\n\n".join([body, "\n".join(marks)]))
 
     def _answered(self, body: str, what: str, why: str) -> Outcome:
         return Outcome(what=what, why=why, url=self._call.answer(body), usd=self._usage.usd)

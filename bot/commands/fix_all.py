@@ -27,6 +27,7 @@ from bot.commands.fix_plan import (
 )
 from bot.commands.fix_proof import Diffs, review_again
 from bot.commands.fix_target import head_of
+from bot.commands.mended import Mends
 from bot.commands.model import Outcome, Reaction
 from bot.commands.ports import CommitDraft, Committed
 from bot.commands.prompt_fix import Problem
@@ -224,6 +225,9 @@ class _All:
         self._mark("commit")
         patches = [patch for one in laid.values() for patch in one.patches]
         if not isinstance(result, Committed):
+            if result.moved_to is not None:
+                patches, gone = self._not_mended(patches)
+                left = [*left, *gone]
             return self._refused(result.reason, found, patches, left)
         link = fix_words.commit_link(result.sha, result.url)
         answer = fix_words.all_committed(
@@ -242,6 +246,23 @@ class _All:
         log.info("fix_all.done", findings=number, files=len(laid), left_out=len(left), **self._at, **call.fields)
         why = f"committed {fix_words.short(result.sha)}: {count(number, 'finding')}"
         return Outcome(what="committed", why=why, url=url, commit=result.sha, usd=self._usage.usd)
+
+    def _not_mended(self, patches: Sequence[FindingPatch]) -> tuple[list[FindingPatch], list[LeftOut]]:
+        """The patches that are still wanted, and what another command's commit has taken meanwhile."""
+        mends = Mends(call=self._call)
+        stay: list[FindingPatch] = []
+        gone: list[LeftOut] = []
+        for patch in patches:
+            found = [(known, mends.of(known)) for known in patch.knowns]
+            told = [(known, one) for known, one in found if one is not None]
+            if len(told) < len(found):
+                stay.append(patch)
+                continue
+            gone += [
+                LeftOut(known=known, reason=fix_words.mended_why(one.commit.sha, meant=one.meant))
+                for known, one in told
+            ]
+        return stay, gone
 
     def _refused(
         self, reason: str, found: Gathered, patches: Sequence[FindingPatch], left: Sequence[LeftOut]

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.commands import fix_words
 from bot.commands.call import Call
 from bot.commands.commits import forbidden, new_secret
 from bot.commands.fix_plan import FindingPatch, LeftOut, as_patch, unite
 from bot.commands.fix_target import Refused, head_text
+from bot.commands.mended import Mends
 from bot.diff.edit import Proven, prove
 from bot.diff.model import Side
 from bot.review.memory import KnownFinding
@@ -47,10 +49,11 @@ def gather(call: Call, opened: Opened, redactor: Redactor) -> Gathered:
     # Lines that say the same are shared out among all findings of a file, so all of them are placed.
     beside = [known for known in call.recall.findings if known.note.path in paths]
     wanted = {known.thread.id for known in with_patch}
+    mends = Mends(call=call)
     for placed in place_known(beside, opened.change.patch, opened.files.text):
         if placed.known.thread.id not in wanted:
             continue
-        made = _patch(call, opened, redactor, placed, texts)
+        made = _patch(call, opened, redactor, placed, texts, mends)
         if isinstance(made, FindingPatch):
             patches.append(made)
         else:
@@ -63,13 +66,18 @@ def gather(call: Call, opened: Opened, redactor: Redactor) -> Gathered:
     )
 
 
-def _patch(call: Call, opened: Opened, redactor: Redactor, placed: Placed, texts: dict[str, str]) -> FindingPatch | str:
+def _patch(
+    call: Call, opened: Opened, redactor: Redactor, placed: Placed, texts: dict[str, str], mends: Mends
+) -> FindingPatch | str:
     """The finding's patch on this head, or why it has none."""
     suggestion = placed.known.note.suggestion
     assert suggestion is not None
     if placed.finding is None:
         if placed.fate is Fate.OUTSIDE:
             return "its lines are not in the diff any more"
+        mended = mends.of(placed.known)
+        if mended is not None:
+            return fix_words.mended_why(mended.commit.sha, meant=mended.meant)
         return "the code that it was about has changed since"
     anchor = placed.finding.anchor
     if forbidden(anchor.path):

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 
 from bot.commands.call import Call
 from bot.commands.edits import SourceLine, source_lines, tagged
+from bot.commands.fix_words import no_problem
+from bot.commands.mended import Mended, Mends
 from bot.commands.permit import WRITERS
 from bot.commands.prompt_fix import Problem
 from bot.diff.anchors import anchor_lines, show
 from bot.diff.edit import Proven, prove
 from bot.diff.model import Anchor, FilePatch, FileStatus, Patch, Side, is_binary
 from bot.errors import NotPermittedError, OutsideError
-from bot.review.memory import KnownFinding, Thread
+from bot.review.children import read_child
+from bot.review.memory import KnownFinding, Said, Thread
 from bot.review.model import CommitSha
 from bot.review.ports import Opened
+from bot.review.recall import line_digests
 from bot.review.render.markers import split_ending
 from bot.review.whereabouts import Fate, Placed, place_known, report_text
 
@@ -34,6 +38,8 @@ class Refused:
 
     reason: str
     answer: str = ""
+    mended: Mended | None = None
+    """The code is gone in a commit of ours: nothing went wrong, there is nothing left to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +142,9 @@ def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
     placed = _placed(call, call.known, opened) if call.known is not None else None
     if placed is not None and placed.fate is Fate.CHANGED and not instruction:
         return Refused(
+            mended=Mends(call=call).of(placed.known),
             reason="the code that this finding was about has changed since; if it is still wrong, say what is to be done"
-            " behind the command"
+            " behind the command, as in `/spark fix close the file as well`",
         )
     path = _path(thread, placed, opened.change.patch)
     text = head_text(call, opened, path)
@@ -148,7 +155,7 @@ def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
     stands = placed.finding.anchor if placed is not None and placed.finding is not None else None
     problems = _problems(call, thread)
     if not instruction and not problems:
-        return Refused(reason="there is neither a problem in this thread nor an instruction behind the command")
+        return Refused(reason="the thread says nothing, and nothing was asked for", answer=no_problem())
     whole_file = thread.line is None and thread.original_line is None and not thread.is_outdated
     if on is None and placed is None and not instruction and not whole_file:
         return Refused(
@@ -156,7 +163,7 @@ def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
         )
     at = stands or on
     near = _near(at, file, placed)
-    patch = _patch(call.known, stands, text) if not instruction else None
+    patched, patch = (None, None) if instruction else _patch(call, thread, stands, on, text)
     return Target(
         path=path,
         text=text,
@@ -169,7 +176,7 @@ def in_thread(call: Call, opened: Opened, thread: Thread) -> Target | Refused:
         conversation=_conversation(call, thread),
         instruction=instruction,
         patch=patch,
-        patched=stands if patch is not None else None,
+        patched=patched,
         title=call.known.note.title if call.known is not None else "",
     )
 
@@ -220,16 +227,24 @@ def _place(
     return tagged(lines, range(max(1, near[0]), min(near[1], len(lines)) + 1))
 
 
-def _patch(known: KnownFinding | None, stands: Anchor | None, text: str) -> Proven | None:
-    """Our own suggestion, when it still holds."""
-    if known is None or stands is None or known.note.suggestion is None:
-        return None
-    proven = prove(text, stands, known.note.suggestion)
-    return proven if isinstance(proven, Proven) else None
+def _patch(
+    call: Call, thread: Thread, stands: Anchor | None, on: Anchor | None, text: str
+) -> tuple[Anchor | None, Proven | None]:
+    """Our own suggestion with the lines that it replaces, when it still holds: the finding's, or what this thread was begun for."""
+    child, known = read_child(thread), call.known
+    if child is not None:
+        holds = on is not None and child.lines == line_digests(on.text)
+        at, suggestion = (on if holds else None), child.suggestion
+    else:
+        at, suggestion = stands, None if known is None else known.note.suggestion
+    if at is None or suggestion is None:
+        return None, None
+    proven = prove(text, at, suggestion)
+    return (at, proven) if isinstance(proven, Proven) else (None, None)
 
 
 def _problems(call: Call, thread: Thread) -> tuple[Problem, ...]:
-    first = thread.comments[0]
+    first = (call.parent or thread).comments[0]
     if call.known is not None:
         note = call.known.note
         text = report_text(first.body)
@@ -244,12 +259,17 @@ def _problems(call: Call, thread: Thread) -> tuple[Problem, ...]:
 
 def only_heard(call: Call, thread: Thread) -> bool:
     """Whether nobody but us and those whose words may shape a commit has said anything in the thread."""
-    others = {comment.login for comment in thread.comments[1:] if not comment.is_ours}
+    others = {comment.login for comment in _comments(call, thread) if not comment.is_ours}
     return others <= _heard(call, others)
 
 
+def _comments(call: Call, thread: Thread) -> list[Said]:
+    """What was said about it: of a suggestion beside its thread, what was said there comes first."""
+    return [*(call.parent.comments[1:] + thread.comments if call.parent is not None else thread.comments[1:])]
+
+
 def _conversation(call: Call, thread: Thread) -> str:
-    told = [comment for comment in thread.comments[1:] if comment.id != call.ref.id]
+    told = [comment for comment in _comments(call, thread) if comment.id != call.ref.id]
     if call.command is not None and call.command.commit:
         # Nobody looks at a commit before it is made, so words of strangers have no part in it.
         heard = _heard(call, {comment.login for comment in told if not comment.is_ours})

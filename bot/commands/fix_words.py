@@ -17,7 +17,7 @@ SHOWN_DIFF = 30_000
 """Characters of a diff in an answer."""
 LISTED = 100
 """Items of a list in an answer."""
-_MOVED = "the branch has moved"
+MOVED = "the branch has moved"
 """As a commit that GitHub refused for it says (`NotCommitted.reason`)."""
 
 
@@ -44,13 +44,25 @@ def suggested(why: str, suggestion: str, *, crlf: bool, fallen: str, redactor: R
 
 def suggested_elsewhere(why: str, url: str, *, fallen: str, redactor: Redactor) -> str:
     """The suggestion is in a thread of its own."""
-    where = f"The change belongs to other lines than this thread, so I put it there as a suggestion: {url}"
+    where = f"The change belongs to other lines than this comment, so I put it there as [a suggestion]({url})."
     return _joined(_not_committed(fallen, redactor), said(why, redactor), where)
 
 
-def suggestion_elsewhere(why: str, suggestion: str, *, asked_at: str, crlf: bool, redactor: Redactor) -> str:
-    """The new thread that `suggested_elsewhere` links. `asked_at`: URL of the thread where it was asked for."""
-    from_where = f"<sub>Asked for in {asked_at}</sub>" if asked_at else ""
+def still_holds(fallen: str, *, may_commit: bool, redactor: Redactor) -> str:
+    """The same suggestion stands in the thread already. `may_commit`: a commit of it is possible. `fallen`: why one that was asked for is not."""
+    if fallen:
+        return _joined(_not_committed(fallen, redactor), "The suggestion above can be committed instead.")
+    return "The suggestion above still holds" + ("; `/spark fix --commit` makes it a commit." if may_commit else ".")
+
+
+def suggestion_elsewhere(
+    why: str, suggestion: str, *, title: str, asked_at: str, crlf: bool, redactor: Redactor
+) -> str:
+    """The new thread that `suggested_elsewhere` links. `asked_at`: URL of the thread where it was asked for, empty for the
+    conversation; `title`: of its finding, empty for a person's thread.
+    """
+    name = _link_text(title, redactor) if title else "this thread"
+    from_where = f"<sub>For [{name}]({asked_at})</sub>" if asked_at else ""
     note = "<sub>The file has CRLF line ends; GitHub commits this change with LF.</sub>" if crlf else ""
     return _joined(said(why, redactor) or "As asked.", fence(suggestion, "suggestion"), note, from_where)
 
@@ -87,6 +99,32 @@ def cannot(reason: str, redactor: Redactor) -> str:
 def declined(reason: str, redactor: Redactor) -> str:
     """The model sees nothing to do."""
     return f"I did not change anything: {said(reason, redactor, 500)}"
+
+
+def no_problem() -> str:
+    """`/spark fix` as the first comment of a thread, and nothing behind it."""
+    return (
+        "I did not change anything, because nobody says in this thread what is wrong, and nothing behind the command says what to "
+        "do. Say it there, for example: `/spark fix return an empty list when there are no rows`."
+    )
+
+
+def mended(link: str, *, meant: bool) -> str:
+    """The lines of the finding went away in a commit of ours. `meant`: it was made for this finding."""
+    told = (
+        "There is nothing left to do: it was mended in"
+        if meant
+        else "I did not change anything: its lines were changed in"
+    )
+    return (
+        f"{told} {link}. If something is still wrong here, say behind the command what is to be done, for example: "
+        "`/spark fix close the file as well`."
+    )
+
+
+def mended_why(sha: CommitSha, *, meant: bool) -> str:
+    """The same as a reason in a list. GitHub makes a link of the commit."""
+    return f"{'it was mended' if meant else 'its lines were changed'} in {short(sha)}"
 
 
 def how_to_name_a_file() -> str:
@@ -228,8 +266,10 @@ def not_undone(undoes: str, reason: str, redactor: Redactor) -> str:
 
 
 def _again(reason: str, typed: str) -> str:
-    """What to do about a head that moved between our reading and our commit."""
-    return f"Say `{typed}` again." if reason == _MOVED else ""
+    """What to do about a head that moved between our reading and our commit. Without `typed`: the same words."""
+    if reason != MOVED:
+        return ""
+    return f"Say `{typed}` again." if typed else "Say it again, and I work on the branch as it is now."
 
 
 def _take_back() -> str:
@@ -237,7 +277,9 @@ def _take_back() -> str:
 
 
 def _not_committed(fallen: str, redactor: Redactor) -> str:
-    return f"I did not commit this, because {said(fallen, redactor, 500)}" if fallen else ""
+    return (
+        f"I did not commit this, because {said(fallen, redactor, 500)} {_again(fallen, '')}".rstrip() if fallen else ""
+    )
 
 
 def _not_suggested(because: str, redactor: Redactor) -> str:
@@ -263,8 +305,12 @@ def _without(links: Sequence[str]) -> str:
 
 def finding_link(title: str, url: str, redactor: Redactor) -> str:
     """A finding by its title, with its thread."""
-    text = one_line(redactor.redact(title), 80).replace("[", "(").replace("]", ")") or "a finding"
+    text = _link_text(title, redactor)
     return f"{text} ([thread]({url}))" if url else text
+
+
+def _link_text(title: str, redactor: Redactor) -> str:
+    return one_line(redactor.redact(title), 80).replace("[", "(").replace("]", ")") or "a finding"
 
 
 def _paths(paths: Sequence[str], redactor: Redactor) -> str:

@@ -30,6 +30,12 @@ _NO_BREAK = re.compile("[\x0b\x0c\x85\xa0\u2028\u2029]")
 """To GitHub none of these ends a line, so what follows one in a quote is quoted."""
 _END_OF_WORD = ".,:;!?"
 _NEAR: Final = 0.75
+_ALL_OF = re.compile(
+    "|please|pl[sz]|thanks?|you|now|at|once|🙏|of|them|it|th[eo]se|the|your|my|open|"
+    "(?:finding|issue|problem|suggestion|fix|thread)(?:e?s)?|everything",
+    re.IGNORECASE,
+)
+"""What may stand behind `all` without another meaning."""
 
 
 def parse(body: str) -> Command | NearMiss | None:
@@ -137,14 +143,20 @@ def _one_edit(one: str, other: str) -> bool:
 
 
 def _fix(said: str, below: list[str]) -> Command | NearMiss:
-    """`fix` with its flags. `all` is one only where nothing follows it, so `fix all the typos` is an instruction."""
-    commit = everything = False
+    """`fix` with its flags. `all` may be followed by what is polite or says of what. Whatever else begins with it is asked about: to
+    take `fix all of the critical ones` for an instruction about one file would be a guess.
+    """
+    commit = False
     while said:
         word, _, after = said.partition(" ")
         if _COMMIT.fullmatch(word):
             commit = True
-        elif word.rstrip(_END_OF_WORD).lower() in {"all", "--all"} and _COMMIT.fullmatch(after.strip() or "--commit"):
-            everything = True
+        elif word.rstrip(_END_OF_WORD).lower() in {"all", "--all"}:
+            more = [each for each in after.split() if not _COMMIT.fullmatch(each)]
+            if not all(_ALL_OF.fullmatch(each.strip(_END_OF_WORD)) for each in more):
+                return NearMiss(wrote=f"all {after.strip()}"[:60], meant=Verb.FIX)
+            commit = commit or len(more) < len(after.split())
+            return Command(verb=Verb.FIX, rest=_rest("", below), commit=commit, everything=True)
         elif _FLAG.fullmatch(word):
             return NearMiss(wrote=word[:60], meant=Verb.FIX)
         else:
@@ -153,7 +165,7 @@ def _fix(said: str, below: list[str]) -> Command | NearMiss:
     instruction, _, last = said.rpartition(" ")
     if _COMMIT.fullmatch(last):
         commit, said = True, instruction
-    return Command(verb=Verb.FIX, rest=_rest(said, below), commit=commit, everything=everything)
+    return Command(verb=Verb.FIX, rest=_rest(said, below), commit=commit)
 
 
 def _rest(behind: str, below: list[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 
 from bot import log
 from bot.commands import answers, talk
+from bot.commands.beside import settled, spoken_of
 from bot.commands.call import Call, addressed, looked_at, reacted
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction, Verb
 from bot.commands.permit import WRITERS, permitted
@@ -21,8 +22,9 @@ from bot.commands.registry import COMMANDS, Need, need
 from bot.commands.table import HANDLERS
 from bot.diff.model import Patch
 from bot.errors import ConfigError, NotPermittedError, OutsideError, SparkError
+from bot.review.children import known_in
 from bot.review.config import CONFIG_PATH, RepoConfig, Role, read_config
-from bot.review.memory import KnownFinding, Recall, Thread
+from bot.review.memory import Recall, Thread
 from bot.review.render.redact import Redactor
 
 LOOP_MINUTES: Final = 10
@@ -156,7 +158,9 @@ class _Serving:
             return self._refused(answers.not_permitted(command.verb, why, flag=flag, may_ask=may_ask), why)
         recall = self._desk.talk.recall() if COMMANDS[command.verb].recalls else Recall()
         call = self._call(command, recall, role, role_known=role_known, config=config)
-        outcome = HANDLERS[command.verb](call)
+        spoken = spoken_of(call)
+        outcome = HANDLERS[command.verb](spoken)
+        settled(call, spoken, outcome)
         if outcome.commit is not None:
             looked_at(call)
         return outcome
@@ -180,7 +184,7 @@ class _Serving:
             desk=self._desk,
             recall=recall,
             thread=thread,
-            known=None if thread is None else _known(recall, thread),
+            known=None if thread is None else known_in(recall, thread),
             role=role,
             may_write=not self._refusal(Need.WRITE, role, role_known=role_known, config=config),
             config=config,
@@ -241,7 +245,3 @@ def _thread(recall: Recall, ref: CommentRef) -> Thread | None:
         return None
     ids = {ref.id, ref.root}
     return next((thread for thread in recall.threads if any(said.id in ids for said in thread.comments)), None)
-
-
-def _known(recall: Recall, thread: Thread) -> KnownFinding | None:
-    return next((known for known in recall.findings if known.thread.id == thread.id), None)

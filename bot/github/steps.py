@@ -66,7 +66,12 @@ class Steps:
             else:
                 said = dict.fromkeys(unsaid, PENDING_IN_THE_WAY)
             told |= {name: why for name, why in said.items() if why}
-        ends = [change for name, step in named.items() if name not in told and (change := _end(name, step, first))]
+        stuck = {named[name].thread for name in told}
+        ends = [
+            change
+            for name, step in named.items()
+            if name not in told and step.follows not in stuck and (change := _end(name, step, first))
+        ]
         if ends:
             ended = self._batches.make(ends, doing="resolving threads", refusal=unsettled)
             told |= {name: why for name, why in ended.items() if why}
@@ -133,7 +138,7 @@ def _people(thread: Thread) -> int:
 
 
 def _is_said(step: ThreadStep, thread: Thread) -> bool:
-    return any(said.is_ours and _same_note(step.body, said.body) for said in thread.comments)
+    return not step.body or any(said.is_ours and _same_note(step.body, said.body) for said in thread.comments)
 
 
 def _same_note(body: str, other: str) -> bool:

@@ -70,7 +70,13 @@ def _load_amend(data: Mapping[str, Any]) -> Amend:
 
 
 def _dump_step(step: ThreadStep) -> dict[str, Any]:
-    return {"thread": step.thread, "root": step.root, "body": step.body, "then": step.then.value}
+    return {
+        "thread": step.thread,
+        "root": step.root,
+        "body": step.body,
+        "then": step.then.value,
+        "follows": step.follows,
+    }
 
 
 def _load_step(data: Mapping[str, Any]) -> ThreadStep:
@@ -79,6 +85,7 @@ def _load_step(data: Mapping[str, Any]) -> ThreadStep:
         root=CommentId(_number(data["root"])),
         body=_text(data["body"]),
         then=Then(data["then"]),
+        follows=None if (after := data.get("follows")) is None else ThreadId(_text(after)),
     )
 
 

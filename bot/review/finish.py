@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from bot.diff.model import HunkKey
 from bot.errors import OutsideError, SparkError
 from bot.review import follow
+from bot.review.children import over_with
 from bot.review.config import RepoConfig
 from bot.review.coverage import CoverageBook
 from bot.review.findings import in_order
@@ -150,7 +151,7 @@ def assemble(
         marker=marker,
         last=past.recall.last,
         homeless=settled.homeless,
-        steps=followed.steps,
+        steps=(*followed.steps, *over_with(past.recall, followed.steps)),
     )
     return review, aftermath
 

@@ -303,8 +303,10 @@ class ThreadStep:
     root: CommentId
     """The thread's first comment."""
     body: str
-    """Markdown with a marker that no other note in this thread has: what is there already is not said twice."""
+    """Markdown with a marker that no other note in this thread has: what is there already is not said twice. Empty: no note."""
     then: Then = Then.NOTHING
+    follows: ThreadId | None = None
+    """Taken only if nothing was in the way of that thread's own step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,13 +57,40 @@ def shared(world: World, *, suggestion: str | None = PATCH, path: str = "app.py"
 # -- in a thread ----------------------------------------------------------------------------------------------------
 
 
-def test_a_patch_that_still_holds_is_suggested_without_asking_the_model(make_world: MakeWorld) -> None:
+def test_a_patch_that_stands_in_the_thread_and_still_holds_is_not_repeated_and_no_model_is_asked(
+    make_world: MakeWorld,
+) -> None:
     world = make_world(base={"app.py": BASE}, head={"app.py": HEAD})
     outcome = world.says("/spark fix", thread=shared(world))
 
     assert outcome.what == "suggested"
-    assert world.last == f"```suggestion\n{PATCH}\n```"
+    assert world.last == "The suggestion above still holds; `/spark fix --commit` makes it a commit."
     assert world.branch.made == []
+
+
+def test_a_suggestion_that_was_given_before_is_not_repeated_and_another_one_is_shown(make_world: MakeWorld) -> None:
+    other = "def load(path, *, cache=None):"
+    script = says(rows(HEAD, (4, 4, PATCH)), rows(HEAD, (4, 4, other)))
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=script)
+    thread = shared(world, suggestion=None)
+
+    for _ in range(2):
+        world.says("/spark fix", thread=thread)
+    assert world.last.startswith("The suggestion above still holds")
+
+    world.says("/spark fix make it a keyword", thread=thread)
+    assert f"```suggestion\n{other}\n```" in world.last
+
+
+def test_a_suggestion_that_a_person_wrote_or_that_is_about_other_text_is_none_of_ours(make_world: MakeWorld) -> None:
+    script = says(rows(HEAD, (4, 4, PATCH)))
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=script)
+    thread = shared(world, suggestion=None)
+    world.comment(f"```suggestion\n{PATCH}\n```", by="grace", thread=thread)
+
+    world.says("/spark fix", thread=thread)
+
+    assert f"```suggestion\n{PATCH}\n```" in world.last
 
 
 def test_without_a_patch_the_model_is_asked_and_sees_the_place_the_report_and_what_was_said(
@@ -107,14 +134,16 @@ def test_an_edit_beside_the_thread_gets_a_thread_of_its_own_and_an_answer_with_i
     edit = rows(HEAD, (1, 1, "import json\nimport os"))
     world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, script=says(edit))
 
-    world.says("/spark fix", thread=shared(world, suggestion=None))
+    thread = shared(world, suggestion=None)
+    world.says("/spark fix", thread=thread)
 
     posted = world.talk.suggestions[0]
     assert posted.anchor is not None
     assert (posted.anchor.start_line, posted.anchor.line) == (2, 2)
     assert "```suggestion\nimport os\n\n```" in posted.text
-    assert posted.url in world.last
+    assert f"as [a suggestion]({posted.url})." in world.last
     assert "```" not in world.last
+    assert f"<sub>For [A default that is shared]({world.now(thread).url})</sub>" in posted.text
 
 
 def test_an_edit_outside_the_diff_is_shown_as_a_diff_that_a_commit_would_make(make_world: MakeWorld) -> None:
@@ -302,8 +331,7 @@ def test_where_no_commit_can_be_made_the_suggestion_is_given_and_says_why(
     outcome = world.says("/spark fix --commit", thread=shared(world))
 
     assert outcome.what == "suggested"
-    assert world.last.startswith(f"I did not commit this, because {why}.")
-    assert f"```suggestion\n{PATCH}\n```" in world.last
+    assert world.last == f"I did not commit this, because {why}.\n\nThe suggestion above can be committed instead."
     assert len(world.branch.log) == 1
 
 
@@ -313,8 +341,8 @@ def test_a_head_that_moved_meanwhile_gets_no_commit(make_world: MakeWorld) -> No
 
     world.says("/spark fix --commit", thread=shared(world))
 
-    assert "the branch has moved" in world.last
-    assert "```suggestion" in world.last
+    assert "because the branch has moved. Say it again" in world.last
+    assert "The suggestion above can be committed instead." in world.last
     assert world.branch.made == []
 
 

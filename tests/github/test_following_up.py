@@ -63,6 +63,16 @@ def documents(desk):
     return [seen.body for seen in desk.sent("POST", "/graphql") if b'"mutation' in seen.body]
 
 
+def quietly(thread, follows):
+    return ThreadStep(
+        thread=ThreadId(thread.node_id),
+        root=CommentId(thread.comments[0].id),
+        body="",
+        then=Then.RESOLVE,
+        follows=ThreadId(follows.node_id),
+    )
+
+
 def step(thread, key="fixed-abc", then=Then.RESOLVE, text="Fixed in abc."):
     return ThreadStep(
         thread=ThreadId(thread.node_id),
@@ -129,6 +139,16 @@ def test_on_a_head_that_moved_nothing_is_replaced_and_no_step_taken(quiet, pull,
 
 
 # Threads
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_step_without_words_is_taken_with_the_one_that_it_follows_or_not_at_all(quiet, pull, ours, answered) -> None:
+    if answered:
+        talk.reply(quiet.repo, ours[0], "Wait!", by="alice")
+    before = len(ours[1].comments)
+    quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), quietly(ours[1], ours[0]))))
+    assert [each.resolved_by is not None for each in ours] == [not answered] * 2
+    assert len(ours[1].comments) == before
 
 
 def test_a_thread_gets_its_note_and_is_resolved_and_another_is_opened_again(quiet, pull, ours) -> None:

@@ -48,7 +48,7 @@ def test_a_kept_draft_is_the_same_when_it_is_read_again(draft: ReviewDraft) -> N
 def sample() -> dict[str, Any]:
     anchor = Anchor(path="a.py", side=Side.RIGHT, start_line=1, line=1, hunk=HunkKey(0, 0), text=("x",))
     comment = DraftComment(anchor=anchor, body="b", entry="e", fingerprint="f")
-    step = ThreadStep(thread="T1", root=7, body="Fixed.", then=Then.RESOLVE)
+    step = ThreadStep(thread="T1", root=7, body="Fixed.", then=Then.RESOLVE, follows="T2")
     amend = Amend(id=3, url="u")
     return dump_draft(ReviewDraft(commit="a" * 40, body="s", comments=(comment,), run="r", amend=amend, steps=(step,)))
 

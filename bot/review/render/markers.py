@@ -25,7 +25,7 @@ _REVIEW = re.compile(
     rf'<!-- spark:review v1 \{{"head": "({_COMMIT.pattern})", "base": "({_COMMIT.pattern})", "run": "({_RUN.pattern})"\}} -->'
 )
 
-_PACKED = re.compile(r"<!-- spark:(note|dismissed|state) v1 ([A-Za-z0-9+/]{2,60000}) -->")
+_PACKED = re.compile(r"<!-- spark:(note|dismissed|state|child) v1 ([A-Za-z0-9+/]{2,60000}) -->")
 _ANSWER = re.compile(r"<!-- spark:(answer|step) v1 ([A-Za-z0-9._:-]{1,100}) -->")
 _ROUND = re.compile(r"<!-- spark:round v1 ([1-9][0-9]{0,5})\.([0-9a-f]{1,16})\.([A-Za-z0-9+/]*|!) -->")
 _ALL = (_FINDING, _REVIEW, _PACKED, _ANSWER, _ROUND)
@@ -187,6 +187,16 @@ def state_marker(state: Mapping[str, object]) -> str:
 def read_state_marker(body: str) -> Mapping[str, object] | None:
     """What `state_marker` wrote."""
     return _unpack("state", body)
+
+
+def child_marker(value: Mapping[str, object]) -> str:
+    """The mark of a suggestion that stands on other lines than the thread it was asked for in (`children.Child`)."""
+    return _pack("child", value)
+
+
+def read_child_marker(body: str) -> Mapping[str, object] | None:
+    """What `child_marker` wrote."""
+    return _unpack("child", body)
 
 
 def answer_marker(key: str) -> str:

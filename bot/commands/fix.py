@@ -180,7 +180,7 @@ class _Fixing:
         redactor = self._redactor
         inside = self._in_thread(made)
         if isinstance(inside, _Suggestion) and self._stands_above(inside.text):
-            may_commit = not forbidden(self._target.path)
+            may_commit = self._call.may_write and not forbidden(self._target.path)
             body = fix_words.still_holds(fallen, may_commit=may_commit, redactor=redactor)
             return self._answered(body, "suggested", "the suggestion above still holds")
         if isinstance(inside, _Suggestion):

@@ -49,7 +49,7 @@ def suggested_elsewhere(why: str, url: str, *, fallen: str, redactor: Redactor) 
 
 
 def still_holds(fallen: str, *, may_commit: bool, redactor: Redactor) -> str:
-    """The same suggestion stands in the thread already. `may_commit`: a commit of it is possible. `fallen`: why one that was asked for is not."""
+    """The same suggestion stands in the thread already. `may_commit`: the asker may have it committed. `fallen`: why one that was asked for is not."""
     if fallen:
         return _joined(_not_committed(fallen, redactor), "The suggestion above can be committed instead.")
     return "The suggestion above still holds" + ("; `/spark fix --commit` makes it a commit." if may_commit else ".")

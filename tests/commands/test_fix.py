@@ -463,9 +463,12 @@ def test_a_fence_in_the_code_cannot_close_the_suggestion(make_world: MakeWorld) 
 
 def test_a_triager_may_have_a_suggestion_and_no_commit(make_world: MakeWorld) -> None:
     world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, roles={"tria": Role.TRIAGE})
-    world.says("/spark fix --commit", by="tria", thread=shared(world))
-
+    thread = shared(world)
+    world.says("/spark fix --commit", by="tria", thread=thread)
     assert world.branch.made == []
+
+    world.says("/spark fix", by="tria", thread=thread)
+    assert world.last == "The suggestion above still holds."
 
 
 def test_a_closed_pull_is_not_fixed(make_world: MakeWorld) -> None:

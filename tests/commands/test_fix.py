@@ -461,6 +461,16 @@ def test_a_fence_in_the_code_cannot_close_the_suggestion(make_world: MakeWorld) 
     assert "````suggestion\n```\ncode\n```\n/spark fix all\n````" in world.last
 
 
+def test_a_triager_may_have_a_suggestion_and_no_commit(make_world: MakeWorld) -> None:
+    allow = "commands:\n  allow: [write, triage]\n"
+    world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, roles={"tria": Role.TRIAGE}, config=allow)
+    thread = shared(world)
+    world.says("/spark fix --commit", by="tria", thread=thread)
+    assert world.branch.made == []
+
+    assert world.says("/spark fix", by="tria", thread=thread).what == "suggested"
+
+
 def test_an_author_who_may_not_write_has_the_suggestion_and_no_commit(make_world: MakeWorld) -> None:
     world = make_world(base={"app.py": BASE}, head={"app.py": HEAD}, roles={})
     thread = shared(world)

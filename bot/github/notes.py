@@ -19,9 +19,11 @@ from bot.review.model import Fingerprint, RepoName
 from bot.review.ports import Stop
 from bot.review.render.markers import read_finding_markers, read_review_marker
 
-_VIEWER = "query { viewer { login } }"
+_VIEWER = "query { viewer { id login } }"
 BOT = "[bot]"
 """How REST ends the login of an App's account."""
+_BOT_IDS = ("BOT_", "MDM6Qm90")
+"""How the ids of Apps' accounts begin, in GraphQL's new form and its old one. [seen] As the viewer, too, its type is User."""
 
 
 class Kind(StrEnum):
@@ -136,22 +138,32 @@ class Notes:
         return f"{pull_path(self._repo, self._number)}/{kind}"
 
     def _ask(self) -> str | None:
-        """Our login. An App's client knows it. `GET /user` is refused to App and workflow tokens, so GraphQL is asked first."""
-        if not self._client.has_token:
-            return None
-        if (known := self._client.login) is not None:
-            return known
+        return our_login(self._client, stop=self._stop)
+
+
+def our_login(client: GitHubClient, *, stop: Stop) -> str | None:
+    """The login that a client writes as; None where GitHub does not say. An App's client knows it. `GET /user` is refused to App
+    and workflow tokens, so GraphQL is asked first.
+    """
+    if not client.has_token:
+        return None
+    if (known := client.login) is not None:
+        return known
+    try:
+        login = client.graphql(_VIEWER, {}, stop=stop, doing="asking who we are").data.get("viewer")
+    except SparkError:
+        login = None
+    if not isinstance(login, dict):
         try:
-            login = self._client.graphql(_VIEWER, {}, stop=self._stop, doing="asking who we are").data.get("viewer")
+            login = client.get("/user", stop=stop, doing="asking who we are").json()
         except SparkError:
-            login = None
-        if not isinstance(login, dict):
-            try:
-                login = self._client.get("/user", stop=self._stop, doing="asking who we are").json()
-            except SparkError:
-                return None
-        name = login.get("login") if isinstance(login, dict) else None
-        return name if isinstance(name, str) else None
+            return None
+    name = login.get("login") if isinstance(login, dict) else None
+    if not isinstance(login, dict) or not isinstance(name, str):
+        return None
+    # Without its ending an App's login may be a person's.
+    is_bot = str(login.get("id") or "").startswith(_BOT_IDS)
+    return f"{name}{BOT}" if is_bot and not name.endswith(BOT) else name
 
 
 def is_by(login: str, ours: str | None, *, is_bot: bool) -> bool:

@@ -65,6 +65,10 @@ class NoteRecord:
     """Of a comment on lines."""
     commit: str = ""
     """Of a comment on lines, or of a review."""
+    node: str = ""
+    """GraphQL's id; empty where GitHub does not say."""
+    pull: int = 0
+    """Of a comment on lines: the number of its pull."""
     hunk: str = ""
     """Of a comment on lines: the diff it was written on, down to its line; of a long one the last `HUNK` characters."""
 
@@ -141,6 +145,8 @@ def _note(data: Mapping[str, Any]) -> NoteRecord:
         root=root if isinstance(root := data.get("in_reply_to_id"), int) else None,
         path=_optional(data, "path"),
         commit=_optional(data, "commit_id"),
+        pull=int(pull) if (pull := _optional(data, "pull_request_url").rpartition("/")[2]).isdecimal() else 0,
+        node=_optional(data, "node_id"),
         hunk=_optional(data, "diff_hunk")[-HUNK:],
     )
 

@@ -71,6 +71,11 @@ class PullTalk:
         self._roots: dict[int, NoteRecord] = {}
         self._suggested: list[NoteRecord] | None = None
 
+    @property
+    def account(self) -> str | None:
+        """The login that we write as; None where GitHub does not say. May wait."""
+        return self._notes.viewer
+
     def react(self, ref: CommentRef, reaction: Reaction) -> None:
         """See `Talk.react`. Waits for nobody's turn."""
         self._graph.react(ref.node_id, _CONTENT[reaction])

@@ -34,7 +34,7 @@ def keep_true(memory: Remembrance, remembered: Sequence[Remembered], placed: Seq
     there = {each.fingerprint for each in kept}
     for place in placed:
         if place.fate is Fate.STANDS and place.known.note.fingerprint not in there and _lasts(place.known):
-            new = _as_remembered(place.known)
+            new = as_remembered(place.known)
             memory.remember(new)
             kept.insert(0, new)
     return kept
@@ -45,7 +45,8 @@ def _lasts(known: KnownFinding) -> bool:
     return said is not None and said.excuses and said.how in BY_BUTTON
 
 
-def _as_remembered(known: KnownFinding) -> Remembered:
+def as_remembered(known: KnownFinding) -> Remembered:
+    """A dismissed finding as the repository keeps it; where a button gave no reason, the way stands in its place."""
     note, said = known.note, known.dismissal
     assert said is not None
     return Remembered(
@@ -58,6 +59,6 @@ def _as_remembered(known: KnownFinding) -> Remembered:
         lines=note.lines,
         severity=note.severity,
         by=said.by,
-        reason=said.reason or said.how,
+        reason=said.reason or (said.how if said.how in BY_BUTTON else ""),
         url=known.thread.url,
     )

@@ -99,12 +99,12 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullPlace:
-    """A pull request that a server works on, as the App."""
+    """A pull request that a server works on, as the App; or a run without one, with its own token."""
 
     client: GitHubClient
-    """Of the App's installation there."""
+    """Of the App's installation there, or of the token."""
     installation: int
-    """Whose limits of writing are shared."""
+    """Whose limits of writing are shared; 0 for the token's."""
     repo: RepoName
     number: int
 
@@ -243,6 +243,10 @@ class Shared:
             warm=model.warm if model is not None and errand is None else None,
             till=till,
         )
+
+    def own_place(self, repo: RepoName, number: int) -> PullPlace:
+        """A pull as the settings' own token sees it, for a run without an App. The client is closed with this."""
+        return PullPlace(client=self._client(), installation=_OWN_ACCOUNT, repo=repo, number=number)
 
     def pull_source(self, place: PullPlace, stop: Stop) -> Source:
         """Reads a server's pull."""

@@ -119,6 +119,8 @@ class CommentDesk:
                 place.number,
                 pace=self._shared.pace(place.installation),
                 stop=self._saying,
+                # A token of a workflow does not know whose it is; without a name every bot's commit would count as ours.
+                login=lambda: self._talk.account,
             ),
             memory=self._errand.memory,
             reviews=self._errand.reviews,

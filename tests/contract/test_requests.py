@@ -126,7 +126,7 @@ def test_a_wrong_request_is_seen(contract_checker: Any, what: str) -> None:
 @pytest.mark.parametrize(
     ("query", "variables", "good"),
     [
-        ("query { viewer { login } }", {}, True),
+        ("query { viewer { id login } }", {}, True),
         ("query { viewer { email } }", {}, False),
         (
             "mutation($i: ResolveReviewThreadInput!) { resolveReviewThread(input: $i) { thread { id } } }",

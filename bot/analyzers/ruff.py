@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ class Ruff:
     def _report(
         self, entries: list[dict[str, Any]], names: Mapping[str, _Subject], folder: Path, binary: str
     ) -> AnalyzerReport:
-        reasons = _reasons(binary) if entries else {}
+        manual = _pages(binary) if entries else {}
         results: list[AnalyzerResult] = []
         outside = 0
         for entry in entries:
@@ -100,7 +101,7 @@ class Ruff:
                     category=category,
                     title=message.split("\n", 1)[0][:200],
                     # The title says what; the body says why, or what else there is to say.
-                    body=reasons.get(rule, "") or message,
+                    body=gist(manual.get(rule, "")) or message,
                     suggestion=placed.suggestion,
                     rule=rule,
                     source=self.name,
@@ -202,14 +203,24 @@ def _safe_edits(entry: Mapping[str, Any]) -> list[Edit]:
     ]
 
 
-def _reasons(binary: str) -> dict[str, str]:
-    """Ruff's own words on why each rule matters. Empty when they cannot be had: the message says what is wrong."""
-    answer = _call(binary, "rule", "--all", "--output-format=json")
+def _pages(binary: str) -> Mapping[str, str]:
+    """Ruff's own words on each rule. Empty when they cannot be had: the message says what is wrong."""
     try:
-        rules = _entries(answer.stdout)
+        return _manual(binary)
     except ValueError:
         return {}
-    return {str(rule["code"]): gist(str(rule.get("explanation", ""))) for rule in rules if rule.get("code")}
+
+
+@lru_cache(maxsize=1)
+def _manual(binary: str) -> Mapping[str, str]:
+    """By the rule's code. Read once: the pages of a thousand rules take 50 ms, and a server reviews all day.
+
+    Errors: ValueError where they cannot be read, which is not remembered.
+    """
+    rules = _entries(_call(binary, "rule", "--all", "--output-format=json").stdout)
+    if not rules:
+        raise ValueError("its manual is empty")
+    return {str(rule["code"]): str(rule.get("explanation", "")) for rule in rules if rule.get("code")}
 
 
 def _last_line(stderr: bytes) -> str:

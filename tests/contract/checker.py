@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-from graphql import GraphQLSchema, build_schema, parse, validate
+from graphql import DocumentNode, GraphQLSchema, build_schema, parse, validate
 from graphql.execution.values import get_variable_values
 
 from bot.sandbox.github.seen import Seen
@@ -173,13 +173,19 @@ def _said(error: jsonschema_rs.ValidationError) -> str:
     return f"{place}: {error.message}"[:400]
 
 
+@lru_cache(maxsize=512)
+def _query(text: str) -> tuple[DocumentNode, tuple[str, ...]]:
+    """A query, and what is wrong with it: the same few are sent by many tests."""
+    document = parse(text)
+    return document, tuple(error.message for error in validate(official_sdl(), document))
+
+
 def _graphql_problems(body: Any) -> Iterator[str]:
     if not isinstance(body, dict) or not isinstance(body.get("query"), str):
         yield "no query"
         return
-    document = parse(body["query"])
-    for error in validate(official_sdl(), document):
-        yield error.message
+    document, wrong = _query(body["query"])
+    yield from wrong
     for definition in document.definitions:
         given = get_variable_values(
             official_sdl(), list(getattr(definition, "variable_definitions", None) or ()), body.get("variables") or {}

@@ -75,16 +75,8 @@ class TerminalListener:
 
     def _start(self, event: Started) -> None:
         blocks = self._blocks_for(event.change)
-        patch, chunks = event.change.patch, len(event.plan.chunks)
-        size = f"{words.count(len(patch.files), 'file')}, +{patch.added:,} -{patch.removed:,}"
-        by = f"{words.count(chunks, 'call')} to {event.model}" if event.model else "no model"
-        title = f"{event.change.title}: " if event.change.title else ""
-        self._show(
-            [
-                Text(blocks.plain(f"{title}{size}, {words.count(len(event.plan.hunks), 'hunk')}, {by}"), style="dim"),
-                Text(""),
-            ]
-        )
+        chunks = len(event.plan.chunks)
+        self._show([Text(blocks.plain(words.opening(event.change, event.plan, event.model)), style="dim"), Text("")])
         self._status.begin(at=event.at, chunks=chunks if event.model else 0)
         if chunks:
             self._watch()

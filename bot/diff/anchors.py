@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2s
 
-from bot.diff.model import Anchor, FilePatch, Hunk, HunkKey, Line, Side, printable
+from bot.diff.model import Anchor, FilePatch, Hunk, HunkKey, Line, Patch, Side, printable
 
 LONG_LINE = 2000
 """Characters from which on a line is shown shortened (`show`); no suggestion is proven on such a line (`edit.prove`)."""
@@ -117,6 +117,19 @@ def anchor_lines(file: FilePatch, side: Side, start: int, end: int) -> Anchor | 
                 return Unresolved(claimed=claimed, reason="its lines do not lie in one hunk")
             return _anchor(file, hunk, side, start, end, claimed)
     return Unresolved(claimed=claimed, reason=f"{_named(side, start)} is not part of the diff")
+
+
+def nearest_after(patch: Patch, anchor: Anchor) -> Line | None:
+    """The line of the hunk, as the file is after the change, that comes next behind the anchored ones, else before them.
+
+    For removed lines, where only lines of the head can be named. None when the hunk has none, or is not in the patch.
+    """
+    try:
+        lines = patch.hunk(anchor.hunk).lines
+    except (KeyError, IndexError):
+        return None
+    last = max((at for at, line in enumerate(lines) if line.old == anchor.line), default=0)
+    return next((line for line in (*lines[last:], *reversed(lines[:last])) if line.new is not None), None)
 
 
 def _covers(hunk: Hunk, side: Side, number: int) -> bool:

@@ -13,7 +13,7 @@ from bot.review.model import Finding, FindingStatus, Misplaced, Severity, Verdic
 from bot.review.scope import Coverage
 
 _COUNTED = frozenset({FindingStatus.POSTED, FindingStatus.KNOWN, FindingStatus.OVER_LIMIT})
-"""A finding over the limit of comments is told in the summary, so it stands; of dismissed ones see `_stands`."""
+"""A finding over the limit of comments is told in the summary, so it stands; of dismissed ones see `stands`."""
 
 _NAMED = 3
 """So many files are named in a reason; the others are counted."""
@@ -41,7 +41,7 @@ def decide(
     which nobody knows; they count like misplaced ones.
     """
     if fail_on is not None:
-        severe = [finding for finding in findings if _stands(finding) and _counts(finding, fail_on, min_votes)]
+        severe = [finding for finding in findings if stands(finding) and _counts(finding, fail_on, min_votes)]
         of_before = [note for note in still if _counts(note, fail_on, min_votes)]
         if severe or of_before:
             overruled = sum(finding.status is FindingStatus.DISMISSED for finding in severe)
@@ -55,8 +55,8 @@ def decide(
     return Verdict.PASS, _passed(standing, coverage, fail_on=fail_on)
 
 
-def _stands(finding: Finding) -> bool:
-    """A dismissal takes a finding out of the gate only where whoever dismissed it may write to the repository: else the author
+def stands(finding: Finding) -> bool:
+    """Whether the gate counts it. A dismissal takes a finding out of the gate only where whoever dismissed it may write to the repository: else the author
     of a pull could wave it through.
     """
     return finding.status in _COUNTED or (finding.status is FindingStatus.DISMISSED and not finding.excused)

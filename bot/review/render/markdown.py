@@ -73,14 +73,18 @@ def _parts(review: Review, redactor: Redactor) -> list[str]:
 
 
 def _finding(at: int, finding: Finding, patch: Patch, redactor: Redactor) -> list[str]:
-    small = [one_line(redactor.redact(part), 400) for part in words.small_print(finding)]
     title = one_line(redactor.redact(finding.title)) or "(no title)"
-    parts = [
+    return [
         f"### {at}. {words.label(finding)}: {title}",
         code(redactor.redact(words.place(finding.anchor))),
-        prose(redactor.redact(finding.body)),
-        _frame(patch, finding.anchor, redactor),
+        *details(finding, patch, redactor),
     ]
+
+
+def details(finding: Finding, patch: Patch, redactor: Redactor) -> list[str]:
+    """What stands under a finding's title, in paragraphs: text, code frame, suggestion as a diff, small print. Some may be empty."""
+    small = [one_line(redactor.redact(part), 400) for part in words.small_print(finding)]
+    parts = [prose(redactor.redact(finding.body)), _frame(patch, finding.anchor, redactor)]
     if finding.suggestion is not None:
         diff = suggestion_diff(finding.anchor, finding.suggestion, redact=redactor.redact)
         parts += ["Suggestion:", fence("\n".join(line.sign + line.text for line in diff), "diff")]

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Any
 
 from bot import __version__
+from bot.diff.anchors import nearest_after
 from bot.diff.mend import replacement_lines
 from bot.diff.model import Anchor, Hunk, LineKind, Patch, Side, printable
 from bot.review.model import Category, Finding, FindingStatus, Misplaced, Review, Severity
@@ -181,7 +182,8 @@ def _location(patch: Patch, anchor: Anchor, redactor: Redactor) -> dict[str, Any
             "snippet": {"text": printable(redactor.redact("\n".join(anchor.text)))},
         }
     else:
-        number, text = _nearest(patch, anchor)
+        line = nearest_after(patch, anchor)
+        number, text = (line.number, line.text) if line is not None else (1, "")
         region = {"startLine": number, "startColumn": 1, "endLine": number, "endColumn": _width(text) + 1}
     return {"physicalLocation": {"artifactLocation": _artifact(anchor.path), "region": region}}
 
@@ -193,17 +195,6 @@ def _artifact(path: str) -> dict[str, str]:
 def _width(text: str) -> int:
     """Length in UTF-16 code units, which is how SARIF counts columns, without a final CR."""
     return len(printable(text).removesuffix("\r").encode("utf-16-le")) // 2
-
-
-def _nearest(patch: Patch, anchor: Anchor) -> tuple[int, str]:
-    """The line of the hunk, as it is after the change, that comes next behind the removed ones, else before them."""
-    try:
-        lines = patch.hunk(anchor.hunk).lines
-    except (KeyError, IndexError):
-        return 1, ""
-    last = max((at for at, line in enumerate(lines) if line.old == anchor.line), default=0)
-    order = [*lines[last:], *reversed(lines[:last])]
-    return next(((line.new, line.text) for line in order if line.new is not None), (1, ""))
 
 
 def _fix(patch: Patch, finding: Finding, suggestion: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.diff.model import Anchor, HunkKey, Patch, Side
 from bot.review.config import CONFIG_PATH
-from bot.review.model import Earlier, Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
-from bot.review.scope import Coverage, Since, Skip
+from bot.review.model import Change, Earlier, Finding, FindingStatus, Misplaced, Review, Severity, Timing, Usage
+from bot.review.scope import Coverage, Plan, Since, Skip
 
 _FATES = {
     FindingStatus.KNOWN: "already known from an earlier review",
@@ -37,6 +37,15 @@ _REASONS = 4
 def count(number: int, what: str, many: str = "") -> str:
     """`1 file`, `2 files`, `12,345 tokens`."""
     return f"{number:,} {what if number == 1 else many or what + 's'}"
+
+
+def opening(change: Change, plan: Plan, model: str | None) -> str:
+    """`A title: 3 files, +40 -2, 5 hunks, 2 calls to codex`: what is about to be reviewed."""
+    patch = change.patch
+    size = f"{count(len(patch.files), 'file')}, +{patch.added:,} -{patch.removed:,}"
+    by = f"{count(len(plan.chunks), 'call')} to {model}" if model else "no model"
+    title = f"{change.title}: " if change.title else ""
+    return f"{title}{size}, {count(len(plan.hunks), 'hunk')}, {by}"
 
 
 def label(finding: Finding | Misplaced | Earlier) -> str:

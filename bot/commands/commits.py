@@ -13,7 +13,9 @@ from collections.abc import Iterator, Sequence
 from bot.commands.model import CommentRef
 from bot.commands.ports import PullCommit
 from bot.review.model import CommitSha
+from bot.review.recall import COMMITTED
 from bot.review.render.characters import clean, shorten
+from bot.review.render.markers import step_marker
 from bot.review.render.redact import Redactor
 
 COMMAND, UNDO = "Spark-Command", "Spark-Undo"
@@ -55,6 +57,13 @@ def message(
 def earlier(commits: Sequence[PullCommit], ref: CommentRef) -> PullCommit | None:
     """The commit that an earlier run of the same command made."""
     return next((commit for commit in reversed(commits) if commit.is_ours and ref.key in _of(commit, COMMAND)), None)
+
+
+def committed_mark(sha: CommitSha) -> str:
+    """Behind the answer in a finding's thread that its change is committed: when the next review has seen that it is mended, it
+    says so in that very comment, which notifies nobody.
+    """
+    return f"\n\n{step_marker(f'{COMMITTED}{sha[:12]}')}"
 
 
 def to_undo(commits: Sequence[PullCommit]) -> Iterator[PullCommit]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.commands import answers, editor, fix_words
 from bot.commands.call import Call
-from bot.commands.commits import earlier, forbidden, message, new_secret
+from bot.commands.commits import committed_mark, earlier, forbidden, message, new_secret
 from bot.commands.edits import Edited, Span, Unedited, edited, hull, replacement, source_lines
 from bot.commands.fix_all import fix_all
 from bot.commands.fix_target import Refused, Target, in_file, in_thread, named_file, only_heard
@@ -24,7 +24,7 @@ from bot.diff.edit import Proven, prove
 from bot.diff.mend import join_lines
 from bot.diff.model import Anchor, Side
 from bot.review.children import Child, child_mark
-from bot.review.model import Usage
+from bot.review.model import CommitSha, Usage
 from bot.review.ports import Opened
 from bot.review.recall import line_digests
 from bot.review.render.characters import hides
@@ -169,7 +169,8 @@ class _Fixing:
                     return replace(nothing_left(self._call, mended), usd=self._usage.usd)
             return result.reason
         link = fix_words.commit_link(result.sha, result.url)
-        url = self._call.answer(fix_words.committed(made.why, link, target.path, self._redactor))
+        told = fix_words.committed(made.why, link, target.path, self._redactor)
+        url = self._call.answer(f"{told}{_mark(self._call, result.sha)}")
         self._call.react(Reaction.DONE)
         why = f"committed {fix_words.short(result.sha)}"
         return Outcome(what="committed", why=why, url=url, commit=result.sha, usd=self._usage.usd)
@@ -310,6 +311,12 @@ def _refused(call: Call, body: str, why: str) -> Outcome:
     return Outcome(what="refused", why=why, url=url)
 
 
+def _mark(call: Call, sha: CommitSha) -> str:
+    """Behind the answer in the thread of a finding."""
+    return committed_mark(sha) if call.thread is not None and call.known is not None else ""
+
+
 def _committed(call: Call, made: PullCommit, body: str) -> Outcome:
     why = f"committed {fix_words.short(made.sha)} before"
-    return Outcome(what="committed", why=why, url=call.answer(body), commit=made.sha)
+    url = call.answer(f"{body}{_mark(call, made.sha)}")
+    return Outcome(what="committed", why=why, url=url, commit=made.sha)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bot import log
 from bot.commands import editor, fix_words
 from bot.commands.call import Call
-from bot.commands.commits import earlier, message, new_secret
+from bot.commands.commits import committed_mark, earlier, message, new_secret
 from bot.commands.edits import Edited, hull, source_lines, tagged
 from bot.commands.fix_gather import Gathered, gather
 from bot.commands.fix_plan import (
@@ -240,7 +240,9 @@ class _All:
             measured=self._measured(),
             redactor=self._redactor,
         )
-        url = call.answer(answer)
+        thread = call.known.thread.id if call.known is not None and call.thread is not None else None
+        is_in = any(known.thread.id == thread for knowns in applied.values() for known in knowns)
+        url = call.answer(f"{answer}{committed_mark(result.sha) if is_in else ''}")
         call.react(Reaction.DONE)
         self._mark("answer")
         log.info("fix_all.done", findings=number, files=len(laid), left_out=len(left), **self._at, **call.fields)

@@ -166,5 +166,8 @@ STEPS_PER_DOCUMENT = 20
 """Notes, or resolutions, that one GraphQL document asks for. A request is cut off after 10 s [docs, GraphQL limits], and a review
 of 30 comments, which are made like notes, comes near that (`MAX_REVIEW_COMMENTS`): two thirds of it leave room."""
 
+BUNDLE_SECONDS = 15.0
+"""With less than this left notes in threads are sent as they are, not as one review: that takes three requests, paced, for one."""
+
 COMMITS_LOOKED_AT = 30
 """Newest commits of a branch among which a commit of ours is looked for by its trailer."""

@@ -34,6 +34,11 @@ class Verb(Enum):
     """A mutation of GitHub's: its field, the type of its input, and what is asked of its answer."""
 
     REPLY = ("addPullRequestReviewThreadReply", "AddPullRequestReviewThreadReplyInput", "comment { id }")
+    EDIT = (
+        "updatePullRequestReviewComment",
+        "UpdatePullRequestReviewCommentInput",
+        "pullRequestReviewComment { id }",
+    )
     RESOLVE = ("resolveReviewThread", "ResolveReviewThreadInput", "thread { id }")
     UNRESOLVE = ("unresolveReviewThread", "UnresolveReviewThreadInput", "thread { id }")
 
@@ -142,7 +147,7 @@ class Batches:
             }
             missing = {change.alias: found.get(change.alias) for change in todo if change.alias not in told}
             why = next((each.why for each in missing.values() if each is not None), "")
-            if any(each is not None and _is_too_fast(each) for each in missing.values()):
+            if any(each is not None and is_too_fast(each) for each in missing.values()):
                 if not self._pace.pause(limits.SECONDARY_WAIT, stop=self._stop):
                     return told | dict.fromkeys(missing, NO_TIME)
             elif missing and look is not None:
@@ -169,9 +174,9 @@ class Batches:
 
 def _is_over(found: Mutated) -> bool:
     """Whether there is nothing to be gained by asking again."""
-    return found.data is not None or (found.is_a(*REFUSALS) and not _is_too_fast(found))
+    return found.data is not None or (found.is_a(*REFUSALS) and not is_too_fast(found))
 
 
-def _is_too_fast(found: Mutated) -> bool:
+def is_too_fast(found: Mutated) -> bool:
     """GitHub's limit on how fast content may be made, of which nothing was made."""
     return found.is_a("RATE_LIMITED") or any(words in found.why.lower() for words in _TOO_FAST)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from bot.errors import NotPermittedError, OutsideError, SparkError, UserError
 from bot.github import limits
 from bot.github.bodies import Part, fit, parts_of, review_json, tell
+from bot.github.bundle import Bundle
 from bot.github.client import GitHubClient
 from bot.github.faults import Cut, Reply, error_for
 from bot.github.mutations import Batches
@@ -78,7 +79,10 @@ class PullPublisher:
         self._memory = PullMemory(client, notes=self._notes, threads=self._threads, may_write=people.may_write)
         self._sender = Sender(client, self._notes, pace=pace, stop=stop)
         batches = Batches(client, pace=pace, stop=stop)
-        self._steps = Steps(notes=self._notes, threads=self._threads, sender=self._sender, batches=batches)
+        bundle = Bundle(client, notes=self._notes, sender=self._sender, pace=pace, stop=stop)
+        self._steps = Steps(
+            notes=self._notes, threads=self._threads, sender=self._sender, batches=batches, bundle=bundle
+        )
         self._lock = threading.Lock()
         self._recall: Recall | None = None
         self._seen: Sequence[NoteRecord] | None = None

@@ -22,7 +22,7 @@ from bot.review.model import RepoName
 from bot.review.ports import Stop
 
 _COMMENT: Final = """fragment Comment on PullRequestReviewComment {
-  databaseId body url author { __typename login } reactionGroups { content viewerHasReacted } pullRequestReview { state }
+  id databaseId body url author { __typename login } reactionGroups { content viewerHasReacted } pullRequestReview { state }
 }"""
 _THREAD: Final = f"""fragment Thread on PullRequestReviewThread {{
   id path diffSide line startLine originalLine isResolved isOutdated resolvedBy {{ id login }}
@@ -168,6 +168,7 @@ def _said(node: Mapping[str, Any], ours: str | None, *, thumbs: tuple[str, ...])
         url=str(node.get("url") or ""),
         heeded=bool(reactions & _HEEDED) or ("EYES" in reactions and _is_fix(body)),
         thumbs_down=thumbs,
+        node=str(node.get("id") or ""),
     )
 
 

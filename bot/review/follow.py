@@ -22,6 +22,7 @@ from bot.review.recall import STILL, Standing, note_of, standing
 from bot.review.render.markers import read_keys
 from bot.review.render.safe import Redactor
 from bot.review.render.threads import back_note, fixed_note, moved_note, still_note
+from bot.review.rewording import replaced
 from bot.review.whereabouts import Fate, Placed, as_finding, place_known
 
 __all__ = [
@@ -204,11 +205,12 @@ class _Walk:
         return None
 
     def _say(self, placed: Placed, body: str, then: Then) -> None:
-        """One step, unless just this was said before."""
-        keys = set(read_keys(body, "step"))
-        if keys & set(_said(placed)):
-            return
+        """One step, unless just this was said before, or is what our note says whose words it would replace."""
         thread = placed.known.thread
+        note = replaced(thread, body)
+        said = _said(placed) if note is None else read_keys(note.body, "step")
+        if set(read_keys(body, "step")) & set(said):
+            return
         self.steps.append(ThreadStep(thread=thread.id, root=thread.comments[0].id, body=body, then=then))
 
 

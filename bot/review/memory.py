@@ -59,6 +59,8 @@ class Said:
     """We have put a reaction on it, so whoever wrote it was heard."""
     thumbs_down: tuple[str, ...] = ()
     """Logins of people (not us, no bots) who put a 👎 on it; read for the first comment of a thread alone."""
+    node: str = ""
+    """GraphQL's id of it; empty where nobody asked. Without one it cannot be edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ NOTE_TEXT: Final = 1_500
 """Characters of the anchored lines that a note carries."""
 FIXED, CLOSED, BACK, STILL, MOVED = "fixed-", "closed-", "back-", "still-", "moved-"
 """How the keys of our notes in a thread begin (`markers.step_marker`)."""
+COMMITTED = "committed-"
+"""How the key of an answer begins that says that we committed a change for the thread's finding: no word yet that it is mended."""
 
 _HEADING = re.compile(r"\*\*(?:\W{1,4} )?(\w{3,10}) · (?:(\w{3,20}) · )?(.*?)\*\*")
 _BOT = "[bot]"

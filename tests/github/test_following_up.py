@@ -8,13 +8,23 @@ import pytest
 
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.errors import OutsideError
+from bot.github.mutations import Change, Verb, document
 from bot.github.pace import Pace
 from bot.github.patience import PAUSES, PatientPublisher
 from bot.github.reviews import PullPublisher
 from bot.review.memory import CommentId, ThreadId
 from bot.review.model import CommitSha, Fingerprint, RepoName
 from bot.review.ports import Amend, DraftComment, ReviewDraft, Then, ThreadStep
-from bot.review.render.markers import ReviewMarker, finding_marker, read_review_marker, review_marker, step_marker
+from bot.review.render.markers import (
+    ReviewMarker,
+    answer_marker,
+    finding_marker,
+    read_keys,
+    read_review_marker,
+    review_marker,
+    step_marker,
+)
+from bot.review.render.threads import round_note
 from bot.sandbox.github import Fault, Kind, talk
 
 
@@ -50,7 +60,20 @@ def ours(quiet, pull):
 
 
 def reviews(desk, pull):
-    return [each for each in desk.repo.reviews.values() if each.pull is pull and each.body]
+    """Those of rounds, of all kinds of reviews."""
+    found = [each for each in desk.repo.reviews.values() if each.pull is pull]
+    return [each for each in found if each.body and not each.body.startswith("Followed up")]
+
+
+def bundles(desk, pull):
+    """The reviews that notes were sent in, as people read them."""
+    found = [each for each in desk.repo.reviews.values() if each.pull is pull and each.body.startswith("Followed up")]
+    return [(each.state, each.body.partition("\n")[0]) for each in found]
+
+
+def mails(desk, pull):
+    """How many mails the replies in threads were: a reply that was sent alone is a review of its own."""
+    return len({id(each.review) for each in desk.repo.comments.values() if each.thread.pull is pull and each.reply_to})
 
 
 def amend(desk, pull):
@@ -176,14 +199,22 @@ def test_many_threads_take_few_requests(quiet) -> None:
     assert all(len(each.comments) == 2 and each.resolved_by is not None for each in threads)
     assert [asked.count(b"(input:") for asked in documents(quiet)] == [20, 4, 20, 4]
     assert quiet.sent("POST", "/comments") == []
-    assert quiet.clock.waits == [1.0, 1.0], "the writes of a minute beyond the third, and each of them a second"
+    assert bundles(quiet, record) == [("COMMENTED", "Followed up on 24 threads: 24 fixed.")]
+    assert mails(quiet, record) == 1
+    assert quiet.clock.waits == [1.0] * 4, "the writes of a minute beyond the third, and each of them a second"
     assert done.at == began, "when the review stood, which the steps do not put off"
 
 
 @pytest.mark.parametrize("type_", ["UNPROCESSABLE", "FORBIDDEN"])
 def test_of_many_notes_one_that_is_refused_keeps_only_its_own_thread_open(quiet, pull, ours, type_) -> None:
     refused = Fault(
-        match="POST /graphql", contains="Reply(", kind=Kind.FIELDS, fields=("s0",), type=type_, message="No."
+        match="POST /graphql",
+        contains="Reply(",
+        kind=Kind.FIELDS,
+        fields=("s0",),
+        type=type_,
+        message="No.",
+        times=None,
     )
     quiet.server.faults.add(refused)
     done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
@@ -191,6 +222,7 @@ def test_of_many_notes_one_that_is_refused_keeps_only_its_own_thread_open(quiet,
     assert [why.rpartition(": ")[2] for why in done.unfollowed] == ["No."]
     assert [len(each.comments) for each in ours] == [1, 2]
     assert [each.resolved_by is None for each in ours] == [True, False]
+    assert bundles(quiet, pull) == [("COMMENTED", "Followed up on 1 thread: 1 fixed.")]
 
 
 @pytest.mark.parametrize("what", ["Reply(", "resolveReviewThread"])
@@ -259,7 +291,8 @@ def test_notes_whose_answer_was_lost_are_not_written_twice(quiet, pull, ours, ki
     done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
     assert (done.followed, done.unfollowed) == (2, ())
     assert [len(each.comments) for each in ours] == [2, 2]
-    assert len(documents(quiet)) == 2
+    assert len(documents(quiet)) == 3, "together, one by one after that, and what becomes of the threads"
+    assert (bundles(quiet, pull), mails(quiet, pull)) == ([], 2)
 
 
 @pytest.mark.parametrize("kind", [Kind.STATUS, Kind.CUT])
@@ -269,6 +302,136 @@ def test_notes_that_did_not_arrive_are_sent_again(quiet, pull, ours, kind) -> No
     assert (done.followed, done.unfollowed) == (2, ())
     assert [len(each.comments) for each in ours] == [2, 2]
     assert len(documents(quiet)) == 3
+
+
+def test_one_note_alone_is_a_reply_and_no_review_of_its_own(quiet, pull, ours) -> None:
+    assert quiet.at(pull).publish(draft(pull, steps=(step(ours[0]),))).followed == 1
+    assert (bundles(quiet, pull), quiet.sent("POST", "/events"), len(documents(quiet))) == ([], [], 2)
+
+
+REVIEWS = "POST */pulls/*/reviews"
+EVENTS = "POST */events"
+
+
+@pytest.mark.parametrize(
+    ("fault", "together"),
+    [
+        (Fault(match=REVIEWS, contains="Followed up", status=422), False),
+        (Fault(match=REVIEWS, contains="Followed up", status=502), False),
+        (Fault(match=REVIEWS, contains="Followed up", status=502, when="after"), False),
+        (Fault(match=EVENTS, status=422), False),
+        (Fault(match=EVENTS, status=502), False),
+        (Fault(match=EVENTS, status=502, when="after"), True),
+        (Fault(match=EVENTS, kind=Kind.CUT, when="after"), True),
+    ],
+)
+def test_notes_that_cannot_go_out_together_go_out_alone_and_none_twice(quiet, pull, ours, fault, together) -> None:
+    quiet.server.faults.add(fault)
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1], "still-1", Then.NOTHING, "Still."))))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [len(each.comments) for each in ours] == [2, 2]
+    assert [each.resolved_by is None for each in ours] == [False, True]
+    told = [("COMMENTED", "Followed up on 2 threads: 1 fixed, 1 still there.")]
+    assert (bundles(quiet, pull), mails(quiet, pull)) == ((told, 1) if together else ([], 2))
+
+
+def test_a_review_of_notes_that_a_killed_run_left_pending_is_deleted_and_never_submitted(quiet, pull, ours) -> None:
+    steps = (step(ours[0]), step(ours[1]))
+    path = f"/repos/acme/shop/pulls/{pull.number}/reviews"
+    old = round_note([each.body for each in steps])
+    made = quiet.client().call("POST", path, stop=quiet.clock.stop(), body={"body": old}).json()
+    given = {"pullRequestReviewThreadId": ours[0].node_id, "pullRequestReviewId": made["node_id"], "body": "Stale."}
+    text, variables = document([Change(alias="a", verb=Verb.REPLY, given=given)])
+    assert quiet.client().mutate_all(text, variables, stop=quiet.clock.stop()).ok
+    assert [each.body for each in ours[0].comments][1:] == ["Stale."]
+    done = quiet.at(pull).publish(draft(pull, steps=steps))
+    assert (done.followed, done.unfollowed) == (2, ())
+    assert [[each.body.partition("\n")[0] for each in thread.comments[1:]] for thread in ours] == [
+        ["Fixed in abc."]
+    ] * 2
+    assert made["id"] not in quiet.repo.reviews
+    assert bundles(quiet, pull) == [("COMMENTED", "Followed up on 2 threads: 2 fixed.")]
+
+
+def test_a_review_of_notes_is_no_memory_of_a_round(quiet, pull, ours) -> None:
+    quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    last = quiet.at(pull).recall().last
+    assert last is not None
+    assert last.body.startswith("Round run-2.")
+
+
+def test_while_nobody_can_tell_what_became_of_the_notes_no_thread_is_touched(quiet, pull, ours) -> None:
+    quiet.server.faults.add(Fault(match=EVENTS, status=502, times=None))
+    quiet.server.faults.add(Fault(match="DELETE *", status=502, times=None))
+    done = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (done.followed, len(done.unfollowed)) == (0, 2)
+    assert [each.resolved_by for each in ours] == [None, None]
+    quiet.server.faults.clear()
+    again = quiet.at(pull).publish(draft(pull, steps=(step(ours[0]), step(ours[1]))))
+    assert (again.followed, [len(each.comments) for each in ours]) == (2, [2, 2])
+
+
+# Words put into an earlier note's place
+
+
+def still(thread, name):
+    marks = f"{finding_marker(Fingerprint(name))}\n{step_marker(f'still-{name}')}"
+    body = f"Still there in {name}.\n\n{marks}"
+    return ThreadStep(thread=ThreadId(thread.node_id), root=CommentId(thread.comments[0].id), body=body)
+
+
+def test_what_is_still_there_is_told_by_a_reply_once_and_by_an_edit_after_that(quiet, pull, ours) -> None:
+    heard = []
+    quiet.world.listeners.append(lambda happening: heard.append((happening.event, happening.action)))
+    for name in ("aa", "bb", "bb", "cc"):
+        done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(still(ours[0], name),)))
+        assert (done.followed, done.unfollowed) == (1, ())
+    quiet.world.listeners.clear()
+    assert [each.body.partition("\n")[0] for each in ours[0].comments[1:]] == ["Still there in cc."]
+    assert heard.count(("pull_request_review_comment", "created")) == 1
+    assert heard.count(("pull_request_review_comment", "edited")) == 2, "the same words are not written again"
+    (known, _) = quiet.at(pull).recall().findings
+    assert known.aliases == ("aa", "bb", "cc"), "under each of its names it is known again"
+
+
+@pytest.mark.parametrize("fault", [None, "FORBIDDEN", "NOT_FOUND"])
+def test_below_a_person_s_words_and_where_github_refuses_the_edit_it_is_a_reply(quiet, pull, ours, fault) -> None:
+    quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(still(ours[0], "aa"),)))
+    if fault is None:
+        talk.reply(quiet.repo, ours[0], "I see.", by="ann")
+    else:
+        no = Fault(match="POST /graphql", contains="ReviewComment(", kind=Kind.FIELDS, fields=("s0",), type=fault)
+        quiet.server.faults.add(no)
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(still(ours[0], "bb"),)))
+    assert (done.followed, done.unfollowed) == (1, ())
+    said = [each.body.partition("\n")[0] for each in ours[0].comments if each.author.login == "spark"][1:]
+    assert said == ["Still there in aa.", "Still there in bb."]
+
+
+def test_an_edit_whose_answer_was_lost_is_made_again_and_says_it_once(quiet, pull, ours) -> None:
+    quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(still(ours[0], "aa"),)))
+    quiet.server.faults.add(Fault(match="POST /graphql", contains="ReviewComment(", status=502, when="after"))
+    done = quiet.at(pull).publish(draft(pull, amend=amend(quiet, pull), steps=(still(ours[0], "bb"),)))
+    assert (done.followed, done.unfollowed) == (1, ())
+    assert [each.body.partition("\n")[0] for each in ours[0].comments[1:]] == ["Still there in bb."]
+
+
+def test_where_we_said_that_we_committed_it_that_answer_says_that_it_is_fixed_and_the_thread_is_resolved(
+    quiet, pull, ours
+) -> None:
+    answer = f"Committed abc.\n\n{step_marker('committed-abc')}\n{answer_marker('thread-7')}"
+    talk.reply(quiet.repo, ours[0], answer, by="spark")
+    reply = ours[0].comments[1]
+    wanted = draft(pull, amend=amend(quiet, pull), steps=(step(ours[0]),))
+    assert quiet.at(pull).publish(wanted).followed == 1
+    assert reply.body.split("\n\n")[:2] == ["Committed abc.", "Fixed in abc."]
+    assert read_keys(reply.body, "step") == ["committed-abc", "fixed-abc"]
+    assert read_keys(reply.body, "answer") == ["thread-7"]
+    assert (len(ours[0].comments), ours[0].resolved_by is not None) == (2, True)
+    ours[0].resolved_by = None
+    before = reply.body
+    assert quiet.at(pull).publish(wanted).followed == 1, "a run that was killed before it resolved"
+    assert (reply.body, len(ours[0].comments), ours[0].resolved_by is not None) == (before, 2, True)
 
 
 def test_a_step_that_an_earlier_run_took_halfway_is_only_finished(quiet, pull, ours) -> None:

@@ -8,9 +8,15 @@ from bot.diff.model import Anchor, HunkKey, Side
 from bot.diff.parse import read_patch
 from bot.review.memory import FindingNote
 from bot.review.model import Category, CommitSha, Fingerprint, Severity
-from bot.review.render.markers import read_finding_markers, read_keys, read_note_marker, split_ending
+from bot.review.render.markers import (
+    read_finding_markers,
+    read_keys,
+    read_note_marker,
+    read_review_marker,
+    split_ending,
+)
 from bot.review.render.safe import Redactor
-from bot.review.render.threads import back_note, fixed_note, moved_note, shown_note, still_key, still_note
+from bot.review.render.threads import back_note, fixed_note, moved_note, round_note, shown_note, still_key, still_note
 
 HEAD = CommitSha("2f4a9c1" + "d" * 33)
 AT = Anchor(
@@ -111,3 +117,18 @@ def test_no_secret_is_told_or_carried() -> None:
     assert secret not in repr(read_note_marker(body))
     shown = shown_note(note, redactor)
     assert (shown.suggestion, secret in shown.text, secret in shown.title) == (None, False, False)
+
+
+def test_the_review_of_several_notes_counts_them_and_its_mark_names_no_head(redactor) -> None:
+    notes = [
+        fixed_note(HEAD, "", redactor),
+        fixed_note(HEAD, "x", redactor),
+        still_note(HEAD, "", redactor, near=3),
+        moved_note(HEAD, redactor, at=AT, note=NOTE),
+    ]
+    body = round_note(notes)
+    assert body.partition("\n")[0] == "Followed up on 4 threads: 2 fixed, 1 still there, 1 moved."
+    mark = read_review_marker(body)
+    assert mark is not None
+    assert mark.head == ""
+    assert round_note(["Text."]).startswith("Followed up on 1 thread.\n")

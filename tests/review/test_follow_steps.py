@@ -19,6 +19,7 @@ from bot.review.prompt_follow import GONE, Fixed, FollowAnswer, follow_up_prompt
 from bot.review.recall import assemble
 from bot.review.render.markers import read_finding_markers, read_keys, read_note_marker, state_marker, step_marker
 from bot.review.render.safe import Redactor
+from bot.review.rewording import replaced, reworded
 from bot.review.settle import Past, settle
 from bot.review.whereabouts import Fate, Placed
 
@@ -59,6 +60,16 @@ def again(known, followed: Followed, said):
         closes = step.then is Then.RESOLVE
         thread = replace(thread, is_resolved=closes, resolved_by="spark[bot]" if closes else "", resolved_by_us=closes)
     (found,) = assemble([thread], [], may_write=lambda _: True, author="").findings
+    return found
+
+
+def seen_with(known, *notes, drop=0, thread=None):
+    """The finding as it is read with these notes at the end of its thread, the last `drop` comments left out."""
+    comments = known.thread.comments[: len(known.thread.comments) - drop]
+    if notes and comments[-1].node == notes[0].node:
+        comments = comments[:-1]
+    made = replace(known.thread, comments=(*comments, *notes), **(thread or {}))
+    (found,) = assemble([made], [], may_write=lambda _: True, author="").findings
     return found
 
 
@@ -175,6 +186,63 @@ def test_a_changed_line_that_is_still_wrong_is_told_once_for_each_change(posted,
     assert walk(known, answer=NO).steps == ()
     other = {"a.py": (OLD, OLD.replace("line 20", "divide(total, n or 0.0)"))}
     assert len(walk(known, other, answer=replace(NO, line=20)).steps) == 1
+
+
+def test_an_earlier_note_takes_the_new_words_until_a_person_writes_below_it(posted, walk, said) -> None:
+    known = posted(THEN, "a.py", 20)
+    (first,) = walk(known, answer=replace(NO, line=20)).steps
+    other = {"a.py": (OLD, OLD.replace("line 20", "divide(total, n or 0.0)"))}
+    note, bot = said(first.body, node="N"), said("+1", login="other[bot]")
+    person = said("Is it?", login="ann", heeded=True)
+    for more, target in (((), note), ((bot,), note), ((person,), None), ((person, said("Yes.", node="M")), None)):
+        thread = replace(known.thread, comments=(*known.thread.comments, note, *more))
+        (again_known,) = assemble([thread], [], may_write=lambda _: True, author="").findings
+        (step,) = walk(again_known, other, answer=replace(NO, line=20)).steps
+        assert replaced(thread, step.body) == target
+
+
+def test_words_that_go_back_to_what_was_said_before_the_last_edit_are_said_again(posted, walk, said) -> None:
+    known = posted(THEN, "a.py", 20)
+    (first,) = walk(known, answer=replace(NO, line=20)).steps
+    other = {"a.py": (OLD, OLD.replace("line 20", "divide(total, n or 0.0)"))}
+    known = seen_with(known, said(first.body, node="N"))
+    (second,) = walk(known, other, answer=replace(NO, line=20)).steps
+    known = seen_with(known, said(reworded(first.body, second.body), node="N"))
+    assert known.note.text == "divide(total, n or 0.0)"
+    assert walk(known, other, answer=replace(NO, line=20)).steps == ()
+    (third,) = walk(known, NOW, answer=replace(NO, line=20)).steps
+    assert third.body == first.body
+
+
+def test_an_edited_note_keeps_the_finding_s_names_and_its_lines_where_the_new_words_have_none(
+    posted, walk, said, patch_of, finding_of
+) -> None:
+    known = posted(THEN, "a.py", 20)
+    (first,) = walk(known, found=a_finding_at(NOW, 20, patch_of, finding_of)).steps
+    bare = f"Still there in abc1234, now around line 20.\n\n{step_marker('still-there')}"
+    body = reworded(first.body, bare)
+    assert body.startswith("Still there in abc1234, now around line 20.\n\n<!-- spark:")
+    assert read_keys(body, "step") == ["still-there"]
+    known = seen_with(known, said(body, node="N"))
+    assert (known.aliases, known.note.text) == (("1" * 16,), "divide(total, n or 0)")
+
+
+def test_our_answer_that_we_committed_it_takes_the_word_that_it_is_fixed(posted, walk, place, said) -> None:
+    answer = said(f"Committed abc.\n\n{step_marker('committed-abc')}", node="N")
+    known = posted(THEN, "a.py", 20, notes=(said("/spark fix --commit", login="ann"), answer))
+    (step,) = walk(known, answer=YES).steps
+    assert (replaced(known.thread, step.body), step.then) == (answer, Then.RESOLVE)
+    told = reworded(answer.body, step.body)
+    assert told.split("\n\n")[:2] == ["Committed abc.", "Fixed in abc1234. The loop checks the length first."]
+    known = seen_with(known, replace(answer, body=told), drop=1, thread={"is_resolved": True, "resolved_by_us": True})
+    assert known.closed
+    # A person opened it again: it is theirs now.
+    known = seen_with(known, drop=0, thread={"is_resolved": False, "resolved_by_us": False})
+    other = {"a.py": (OLD, OLD.replace("line 20", "divide(total, n or 1)"))}
+    assert not is_worth_asking(place(known, other)[0])
+    assert walk(known, other, answer=YES).steps == ()
+    (still,) = walk(posted(THEN, "a.py", 20, notes=(answer,)), answer=replace(NO, line=20)).steps
+    assert replaced(known.thread, still.body) is None
 
 
 def test_without_a_line_in_the_diff_it_is_said_once_in_the_life_of_the_thread(posted, walk, said) -> None:

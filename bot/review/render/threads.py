@@ -6,6 +6,7 @@ says goes through the redactor and `safe` first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.diff.model import Anchor
@@ -13,11 +14,21 @@ from bot.review.memory import FindingNote
 from bot.review.model import CommitSha
 from bot.review.recall import BACK, FIXED, MOVED, STILL, line_digest
 from bot.review.render import words
-from bot.review.render.markers import finding_marker, note_marker, step_marker
+from bot.review.render.markers import (
+    ReviewMarker,
+    finding_marker,
+    note_marker,
+    read_keys,
+    review_marker,
+    step_marker,
+)
 from bot.review.render.safe import Redactor, code, one_line
 
 _WHY = 400
 """Characters of a reason."""
+_KINDS = {FIXED: "fixed", STILL: "still there", BACK: "back", MOVED: "moved"}
+THREADS_RUN = "threads"
+"""As the run of a review that has notes alone."""
 
 
 def fixed_note(head: CommitSha, why: str, redactor: Redactor, *, stays_open: bool = False) -> str:
@@ -66,6 +77,15 @@ def moved_note(head: CommitSha, redactor: Redactor, *, at: Anchor, note: Finding
     place = code(redactor.redact(words.place(at)))
     text = f"This code moved to {place} in {_short(head)}. What is said here still holds there."
     return _note(text, *_marks(note, redactor), step_marker(f"{MOVED}{still_key(note).removeprefix(STILL)}"))
+
+
+def round_note(notes: Sequence[str]) -> str:
+    """The text of the review that several of these notes are sent in. Its mark names no head: it is no memory of a round."""
+    keys = [key for note in notes for key in read_keys(note, "step")]
+    counts = [(sum(key.startswith(kind) for key in keys), word) for kind, word in _KINDS.items()]
+    told = ", ".join(f"{number} {word}" for number, word in counts if number)
+    text = f"Followed up on {words.count(len(notes), 'thread')}{f': {told}' if told else ''}."
+    return _note(text, review_marker(ReviewMarker(head=CommitSha(""), base=CommitSha(""), run=THREADS_RUN)))
 
 
 def shown_note(note: FindingNote, redactor: Redactor, *, suggestion: bool = True) -> FindingNote:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.review.render.markers import read_finding_markers, split_ending
+from bot.review.render.markers import read_finding_markers, read_review_marker, split_ending
 from bot.sandbox.github import talk
 from bot.sandbox.github.happening import Happening
 
@@ -50,14 +50,16 @@ class Turn:
     """Of those reviews."""
     replies: int = 0
     """Of ours, in threads."""
+    together: int = 0
+    """Of those, sent in a review with others."""
     comments: int = 0
     """Of ours, in the conversation."""
     seconds: float = 0.0
 
     @property
     def notifications(self) -> int:
-        """What GitHub tells people of: a review with all its comments is one."""
-        return self.reviews + self.replies + self.comments
+        """What GitHub tells people of: a review with all its comments is one, and an edit is nothing."""
+        return self.reviews + self.replies - self.together + self.comments
 
 
 class Chat:
@@ -186,13 +188,11 @@ class Chat:
 
     @property
     def reviews(self) -> list[Any]:
-        """Ours, oldest first."""
+        """Ours with a summary, oldest first."""
         with self.repo.world.lock:
-            return [
-                review
-                for review in self.repo.reviews.values()
-                if review.pull is self.pull and review.author.login == US and review.body
-            ]
+            found = [each for each in self.repo.reviews.values() if each.pull is self.pull and each.author.login == US]
+        marks = [(review, read_review_marker(review.body)) for review in found]
+        return [review for review, mark in marks if mark is not None and mark.head]
 
     @property
     def summary(self) -> str:
@@ -255,8 +255,13 @@ class Chat:
                 first = line.reply_to is None
                 turn.line_comments += first and who == US
                 turn.replies += not first and who == US
+                turn.together += not first and who == US and bool(line.review.body)
                 where = f"{'new thread' if first else 'thread'} {line.thread.path}:{line.thread.original_line}"
                 turn.entries.append(Entry(who=who, where=where, what=visible(line.body), record=line))
+            case ("pull_request_review_comment", "edited"):
+                said: Any = happening.subjects["comment"]
+                where = f"thread {said.thread.path}:{said.thread.original_line}, its note replaced"
+                turn.entries.append(Entry(who=who, where=where, what=visible(said.body)))
             case ("pull_request_review_thread", action):
                 thread: Any = happening.subjects["thread"]
                 where = f"thread {thread.path}:{thread.original_line}"

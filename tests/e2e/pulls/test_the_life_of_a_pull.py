@@ -26,11 +26,14 @@ def test_the_life_of_one_pull_request(house: Any, life: ModuleType, make_chat: C
     assert max(Counter(chat.titles()).values()) == 1
 
     # What was mended is resolved by us with an answer, whoever mended it.
-    for title, verb in ((life.TIMEOUT, "Fixed in"), (life.DEFAULT, "Fixed in"), (life.NONE, "Fixed in")):
+    for title, verb in ((life.TIMEOUT, "Fixed in"), (life.DEFAULT, "Committed ["), (life.NONE, "Fixed in")):
         thread = chat.thread(title)
         assert thread.resolved_by.login == US
         assert thread.comments[-1].author.login == US
         assert thread.comments[-1].body.startswith(verb)
+        assert thread.comments[-1].body.count("Fixed in") == 1
+    # Where we had said that we committed it, that very answer says that it is fixed: nobody is told twice.
+    assert [said.author.login for said in chat.thread(life.DEFAULT).comments] == [US, "alice", US]
     assert "timeout=5" in chat.file("shop/orders.py")
     assert "orders=None" in chat.file("shop/orders.py")
     assert "currency is None" in chat.file("shop/orders.py")

@@ -1,6 +1,6 @@
 """Markdown of comments as HTML for the web view. Everything in it is untrusted.
 
-Raw HTML is escaped, but for a few harmless tags without attributes; HTML comments are hidden, as GitHub hides them; images
+Raw HTML is escaped, but for a few harmless tags with no attribute but `open`; HTML comments are hidden, as GitHub hides them; images
 become links, so that nothing is fetched; a suggestion block is shown as the small diff it stands for.
 """
 
@@ -18,7 +18,9 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_TAG = re.compile(r"&lt;(/?)(details|summary|sub|sup|br|kbd|b|i|em|strong|code|ins|del)\s*(/?)&gt;", re.IGNORECASE)
+_TAG = re.compile(
+    r"&lt;(/?)(details|summary|sub|sup|br|kbd|b|i|em|strong|code|ins|del)(?:\s+(open))?\s*(/?)&gt;", re.IGNORECASE
+)
 
 Environment = MutableMapping[str, Any]
 
@@ -58,8 +60,11 @@ class _Renderer(RendererHTML):
 
 
 def harmless(html: str) -> str:
-    """Raw HTML without its comments, escaped but for a few tags without attributes."""
-    return _TAG.sub(r"<\1\2\3>", escape(_COMMENT.sub("", html), quote=False))
+    """Raw HTML without its comments, escaped but for a few tags; of attributes only `open` stays."""
+    return _TAG.sub(
+        lambda tag: f"<{tag[1]}{tag[2]}{' open' if tag[3] else ''}{tag[4]}>",
+        escape(_COMMENT.sub("", html), quote=False),
+    )
 
 
 def _suggestion(old: list[str] | None, content: str) -> str:

@@ -18,6 +18,7 @@ from bot.review.memory import CommentId, Thread
 from bot.review.model import CommitSha
 from bot.review.ports import CallKind, Prompt, StreamEnd
 from bot.review.recall import line_digest
+from bot.review.render.markers import read_keys
 
 if TYPE_CHECKING:
     from conftest import MakeWorld, World
@@ -302,6 +303,7 @@ def test_commit_makes_one_commit_on_the_head_that_was_read_and_answers_with_its_
     assert outcome.commit == world.branch.head()
     assert f"[`{outcome.commit[:7]}`](https://github.test/ada/engine/commit/{outcome.commit})" in world.last
     assert "A default that is shared" in made.body
+    assert f"committed-{outcome.commit[:12]}" in read_keys(world.talk.answers[-1].body, "step")
     ref = world.talk.answers[-1].ref
     assert ref is not None
     assert made.body.endswith(f"Spark-Command: {ref.key}")
@@ -360,6 +362,7 @@ def test_a_command_that_runs_again_after_a_kill_finds_its_commit(make_world: Mak
     assert len(world.branch.made) == 1
     assert first.commit is not None
     assert first.commit[:7] in world.last
+    assert f"committed-{first.commit[:12]}" in read_keys(world.talk.answers[-1].body, "step")
 
 
 @pytest.mark.parametrize("path", [".github/workflows/ci.yml", ".github/spark.yml", ".GitHub/x.yml"])

@@ -20,6 +20,7 @@ from bot.review.memory import KnownFinding, PastReview, Thread
 from bot.review.model import Severity
 from bot.review.ports import CallKind, Prompt, StreamEnd
 from bot.review.recall import line_digest
+from bot.review.render.markers import read_keys
 
 if TYPE_CHECKING:
     from conftest import MakeWorld, World
@@ -112,6 +113,19 @@ def test_every_patch_goes_into_one_commit_that_was_reviewed_again(pull: Callable
     ref = world.talk.answers[-1].ref
     assert ref is not None
     assert world.talk.reactions_to(ref) == [Reaction.SEEN, Reaction.DONE]
+
+
+@pytest.mark.parametrize(("where", "marked"), [("in it", True), ("not in it", False), ("the conversation", False)])
+def test_said_in_the_thread_of_a_finding_that_goes_in_the_answer_is_marked_as_its_commit(
+    pull: Callable[..., World], where: str, marked: bool
+) -> None:
+    world = pull()
+    inside, lonely = found(world), found(world, 1, line=4, code=COUNT, patch=None, title="Counted for nothing")
+    thread = {"in it": inside, "not in it": lonely}.get(where)
+    outcome = world.says("/spark fix all", thread=thread) if thread is not None else world.says("/spark fix all")
+    assert outcome.commit is not None
+    keys = read_keys(world.talk.answers[-1].body, "step")
+    assert (f"committed-{outcome.commit[:12]}" in keys) is marked
 
 
 def test_a_patch_that_was_asked_for_in_a_thread_is_taken_with_the_others(pull: Callable[..., World]) -> None:

@@ -81,15 +81,16 @@ def annotation(
     """
     first = None if line is None or not path else max(1, line)
     last = None if first is None or end_line is None else max(first, end_line)
-    # The title comes last: what ends in white space would lose it at the end of the list, and only a path must not.
+    title = " ".join(clean(title).split())
+    # The title comes last: the runner takes white space from the end of the list, and a path may need its own.
     return command(
         level.value,
-        _cut(message.strip() or title.strip() or "(no text)", MAX_MESSAGE),
+        _cut(message.strip() or title or "(no text)", MAX_MESSAGE),
         file=path,
         line=first,
         endLine=last,
         col=col if first is not None and last in {None, first} else None,
-        title=_cut(" ".join(clean(title).split()), MAX_TITLE),
+        title=_cut(title, MAX_TITLE),
     )
 
 

@@ -116,7 +116,7 @@ class _Opened:
         elif ticks >= 3 and "`" not in bare[ticks:]:
             self._fence = bare[:ticks]
         else:
-            self._folds += bare.startswith("<details>") - (bare == "</details>")
+            self._folds += bare.startswith(("<details>", "<details ")) - (bare == "</details>")
 
     def closers(self) -> str:
         """What ends them."""

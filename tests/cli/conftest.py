@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+import warm
+from warm import Process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +46,12 @@ class Desk:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", "a change")
 
-    def start(self, *args: str, **env: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "bot", *args],
-            cwd=self.path,
-            env={**self.env, **env},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Where the tests run in the background, SIGINT is ignored, and children would inherit that.
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal, takes no lock
-        )
+    def start(self, *args: str, cold: bool = False, **env: str) -> Process | subprocess.Popen[bytes]:
+        """`cold`: as a person starts it, by an interpreter of its own."""
+        return warm.start(*args, cwd=self.path, env={**self.env, **env}, cold=cold)
 
-    def spark(self, *args: str, stdin: bytes = b"", **env: str) -> Ended:
-        process = self.start(*args, **env)
+    def spark(self, *args: str, stdin: bytes = b"", cold: bool = False, **env: str) -> Ended:
+        process = self.start(*args, cold=cold, **env)
         out, err = process.communicate(stdin, timeout=60)
         return Ended(code=process.returncode, out=out.decode(), err=err.decode())
 

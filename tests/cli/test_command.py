@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ ALONE = ("review", "--no-model")
 
 
 def test_version_and_help_need_nothing(desk):
-    assert desk.spark("--version").out == f"spark {__version__}\n"
+    assert desk.spark("--version", cold=True).out == f"spark {__version__}\n"
     told = desk.spark("help")
     assert told.code == 0
     for word in ("review", "demo", "config", "SPARK_API_KEY", "examples:"):
@@ -78,7 +79,7 @@ def test_debug_shows_the_trace_and_only_then(desk):
 
 
 def test_findings_are_text_on_standard_output_and_the_gate_decides_the_exit_code(desk):
-    ended = desk.spark(*ALONE)
+    ended = desk.spark(*ALONE, cold=True)
     assert (ended.code, ended.err) == (0, "")
     assert "a.py:5" in ended.out
     assert "Undefined name" in ended.out
@@ -213,7 +214,7 @@ def test_an_env_file_of_the_current_directory_is_read(desk):
 
 
 def test_a_reader_that_goes_away_ends_the_command_quietly(desk):
-    process = desk.start(*ALONE)
+    process = desk.start(*ALONE, cold=True)
     assert process.stdout is not None
     process.stdout.close()
     process.stdin.close()
@@ -225,7 +226,7 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(desk):
 def test_ctrl_c_ends_with_130_and_one_line(desk):
     pipe = desk.path / "pipe"
     os.mkfifo(pipe)
-    process = desk.start(*ALONE, "--diff", "pipe")
+    process = desk.start(*ALONE, "--diff", "pipe", cold=True)
     writer = open_when_read(pipe)
     # A signal between Python's last look and the read itself is seen after the read alone; a person presses again.
     assert any(interrupted(process) for _ in range(10))
@@ -258,7 +259,18 @@ def open_when_read(pipe, seconds=30.0):
 
 def test_a_narrow_encoding_does_not_stop_a_review(desk):
     desk.commit(b_dot_py='s = "ünï → 😀"\nprint(s, gone)\n')
-    ended = desk.spark(*ALONE, PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
+    ended = desk.spark(*ALONE, cold=True, PYTHONIOENCODING="ascii", LC_ALL="C", PYTHONUTF8="0")
     assert ended.code == 0
     assert "b.py:2" in ended.out
     assert os.linesep in ended.out
+
+
+def test_a_command_is_the_same_whether_it_is_forked_or_starts_an_interpreter(desk):
+    """The other tests fork theirs: see `tests/helpers/warm.py`."""
+    arguments = ("review", "--diff", "-", "--no-model", "--format", "json", "--fail-on", "high")
+    diff = subprocess.run(["git", "diff", "main", "work"], cwd=desk.path, env=desk.env, capture_output=True, check=True)
+    forked, own = (desk.spark(*arguments, stdin=diff.stdout, cold=cold) for cold in (False, True))
+    measured = re.compile(r'"[a-z_]*seconds": [\d.]+|"(started|finished)[a-z_]*": "[^"]*"|"run": "[^"]*"')
+    assert (forked.code, forked.err) == (own.code, own.err)
+    assert measured.sub("", forked.out) == measured.sub("", own.out)
+    assert forked.code == 1

@@ -5,9 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,6 +15,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+import warm
+from warm import Process
 
 from bot.sandbox import example
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer
@@ -44,7 +44,7 @@ class Ended:
 class Running:
     """A process that goes on; its standard output can be read line by line, with the time of each line."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: Process | subprocess.Popen[bytes]) -> None:
         self.process = process
         self.lines: list[tuple[float, str]] = []
 
@@ -68,7 +68,7 @@ class Desk:
     """A person's shell in a repository, with a key of the endpoint and a token of GitHub."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._started: list[Process | subprocess.Popen[bytes]] = []
         home, self.path = folder / "home", folder / "repo"
         home.mkdir()
         self.path.mkdir()
@@ -102,18 +102,9 @@ class Desk:
         self.write(files)
         self.git("commit", "--quiet", "-m", "a change")
 
-    def start(self, *arguments: str, **env: str) -> Running:
+    def start(self, *arguments: str, cold: bool = False, **env: str) -> Running:
         environment = {name: value for name, value in {**self.env, **env}.items() if value}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", *arguments],
-            cwd=self.path,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # Whoever runs the tests may ignore SIGINT, and a child would inherit that.
-            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal, takes no lock
-        )
+        process = warm.start(*arguments, cwd=self.path, env=environment, cold=cold)
         self._started.append(process)
         return Running(process)
 
@@ -123,19 +114,15 @@ class Desk:
             process.kill()
             process.communicate(timeout=10)
 
-    def spark(self, *arguments: str, stdin: bytes = b"", **env: str) -> Ended:
+    def spark(self, *arguments: str, stdin: bytes = b"", cold: bool = False, **env: str) -> Ended:
         began = time.monotonic()
-        process = self.start(*arguments, **env).process
+        process = self.start(*arguments, cold=cold, **env).process
         out, err = process.communicate(stdin, timeout=60)
         ended = Ended(code=process.returncode, out=out.decode(), err=err.decode(), seconds=time.monotonic() - began)
         for secret in (KEY, TOKEN):
             assert secret not in ended.out + ended.err
         assert "Traceback" not in ended.err
         return ended
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

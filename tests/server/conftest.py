@@ -15,7 +15,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -25,6 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import warm
+from warm import Process
 
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer
 from bot.sandbox.github import GitHubOptions, GitHubServer, new_private_key
@@ -80,7 +81,7 @@ class ServerProcess:
             if not name.startswith(("SPARK_", "OPENAI_", "GITHUB_", "GIT_")) and not name.endswith("_API_KEY")
         }
         self.env = {**kept, "PYTHONPATH": str(ROOT), "HOME": str(folder), **env}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | subprocess.Popen[bytes] | None = None
 
     # -- its life
 
@@ -89,11 +90,15 @@ class ServerProcess:
         assert self.process is None, "it runs"
         before = len(self.logs)
         with self._log_file.open("ab") as told:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve", "--port", str(self.port), "--grace", str(self.grace)],
+            self.process = warm.start(
+                "serve",
+                "--port",
+                str(self.port),
+                "--grace",
+                str(self.grace),
                 cwd=self.folder,
                 env=self.env,
-                stdin=subprocess.DEVNULL,
+                stdin=warm.DEVNULL,
                 stdout=told,
                 stderr=told,
                 start_new_session=True,

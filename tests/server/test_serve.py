@@ -6,10 +6,10 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+import warm
 
 from bot.hooks.signature import sign
 from bot.sandbox import example
@@ -18,27 +18,21 @@ from bot.sandbox.endpoint import EndpointOptions
 ROOT = Path(__file__).parents[2]
 
 
-def spark_serve(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+def spark_serve(folder: Path, *arguments: str, cold: bool = False, **env: str) -> tuple[int, str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "OPENAI_", "GITHUB_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "bot", "serve", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), **env},
-        capture_output=True,
-        check=False,
-        text=True,
-        timeout=60,
-    )
+    ours = {**kept, "PYTHONPATH": str(ROOT), **env}
+    process = warm.start("serve", *arguments, cwd=folder, env=ours, text=True, cold=cold)
+    out, err = process.communicate(timeout=60)
+    return process.wait(), out, err
 
 
 def test_without_a_secret_it_refuses_to_start_and_names_the_way_out(tmp_path):
-    ended = spark_serve(tmp_path, SPARK_APP_ID="7")
-    assert ended.returncode == 2
-    first, second = ended.stderr.splitlines()
+    code, out, err = spark_serve(tmp_path, cold=True, SPARK_APP_ID="7")
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
     assert first.startswith("spark: SPARK_WEBHOOK_SECRET is not set")
     assert "spark setup" in first
     assert second.startswith("spark: SPARK_APP_ID is set and SPARK_APP_PRIVATE_KEY is not")
-    assert ended.stdout == ""
     assert not [*tmp_path.iterdir()]
 
 
@@ -46,9 +40,9 @@ def test_a_port_that_is_taken_is_one_line(tmp_path):
     (tmp_path / ".env").write_text("SPARK_WEBHOOK_SECRET=s3cret\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = spark_serve(tmp_path, "--port", str(port))
-    assert ended.returncode == 2
-    (line,) = ended.stderr.splitlines()
+        code, _, err = spark_serve(tmp_path, "--port", str(port))
+    assert code == 2
+    (line,) = err.splitlines()
     assert f"127.0.0.1 port {port} cannot be listened on (Address already in use)" in line
 
 

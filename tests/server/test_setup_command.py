@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
@@ -17,13 +16,15 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
+import warm
+from warm import Process
 
 from bot.github.app import App
 from bot.hooks.signature import sign
 from bot.sandbox.github import GitHubOptions, GitHubServer
 from bot.settings import read_settings
 
-Run = Callable[..., "subprocess.Popen[str]"]
+Run = Callable[..., "Process | subprocess.Popen[str]"]
 
 
 class _Form(HTMLParser):
@@ -71,22 +72,15 @@ class Browser:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    running: list[subprocess.Popen[str]] = []
+    running: list[Process | subprocess.Popen[str]] = []
 
-    def start(*arguments: str, **env: str) -> subprocess.Popen[str]:
+    def start(*arguments: str, **env: str) -> Process | subprocess.Popen[str]:
         ours = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("SPARK_", "GITHUB_", "OPENAI_", "DISPLAY", "WAYLAND"))
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "setup", *arguments],
-            cwd=tmp_path,
-            env={**ours, **env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = warm.start("setup", *arguments, cwd=tmp_path, env={**ours, **env}, stdin=warm.DEVNULL, text=True)
         running.append(process)
         return process
 
@@ -96,7 +90,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         process.communicate()
 
 
-def address(process: subprocess.Popen[str]) -> str:
+def address(process: Process | subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     found = re.search(r"http://127\.0\.0\.1:\d+/setup\?key=\S+", process.stdout.readline())
     assert found, process.communicate(timeout=10)

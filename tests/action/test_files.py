@@ -36,6 +36,15 @@ def test_what_is_written_is_read_back_value_for_value(outputs_file: Reads, value
     assert outputs_file(outputs_text(values)) == values
 
 
+def test_a_delimiter_that_is_in_a_value_is_not_used(monkeypatch: pytest.MonkeyPatch, outputs_file: Reads) -> None:
+    drawn = iter(["aa", "bb"])
+    monkeypatch.setattr("bot.action.files.secrets.token_hex", lambda size: next(drawn))
+    values = {"reason": "x\nspark_aa\nverdict=pass"}
+    text = outputs_text(values)
+    assert text.startswith("reason<<spark_bb\n")
+    assert outputs_file(text) == values
+
+
 @QUICK
 @given(st.dictionaries(NAMES, st.text(max_size=60)), st.integers(0, 150))
 def test_values_fit_whatever_they_are_and_short_ones_stay_whole(values: dict[str, str], limit: int) -> None:

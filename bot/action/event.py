@@ -1,0 +1,244 @@
+"""What a run of a workflow is about: its event and its inputs, read to one of four kinds of work. Asks nobody anything.
+
+What the workflow's `on:` lets through is wanted, so a bot's pull request and actions that a server leaves alone are work here.
+Refuses events that name no pull request, each with the remedy, and a payload of another repository.
+Source of the variables and the file: GitHub's docs, "Variables reference" and "Events that trigger workflows".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bot.action.inputs import Inputs
+from bot.commands.model import CommentKind
+from bot.errors import ConfigError
+from bot.hooks.decide import Rules, decide
+from bot.hooks.events import COMMENT_EVENTS, CommentMade, Other, PullAction, PullChanged
+from bot.hooks.orders import AnswerComment, Nothing
+from bot.hooks.payload import MalformedDeliveryError, Node, read_object
+from bot.hooks.read import read_event
+from bot.review.config import Trigger
+from bot.review.model import CommitSha, RepoName
+
+PULL_EVENTS: Final = frozenset({"pull_request", "pull_request_target"})
+COMMENT_EVENT_NAMES: Final = frozenset(COMMENT_EVENTS[kind].partition(".")[0] for kind in CommentKind)
+DEPENDABOT: Final = "dependabot[bot]"
+"""The token of what it starts is read-only, and no secret is there. Source: GitHub's docs, "Dependabot on Actions"."""
+_TRIGGERS: Final = {
+    PullAction.OPENED: Trigger.OPENED,
+    PullAction.REOPENED: Trigger.OPENED,
+    PullAction.SYNCHRONIZE: Trigger.SYNCHRONIZE,
+    PullAction.RETARGETED: Trigger.SYNCHRONIZE,
+    PullAction.READY_FOR_REVIEW: Trigger.READY_FOR_REVIEW,
+    PullAction.LABELED: Trigger.LABEL,
+}
+_MOST_PAYLOAD: Final = 26_214_400
+"""25 MiB, GitHub's own limit for a payload."""
+_REPO: Final = re.compile(r"[A-Za-z0-9_-]{1,64}/[A-Za-z0-9._-]{1,100}")
+_QUEUE_REF: Final = 500
+_WANTED: Final = (
+    "pull_request, pull_request_target, issue_comment, pull_request_review_comment, pull_request_review, merge_group or "
+    "workflow_dispatch"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewWork:
+    """Review a pull request, as it is when it is read."""
+
+    repo: RepoName
+    number: int
+    trigger: Trigger | None = None
+    """Checked against `review.on` of the base's configuration; None: this very review was asked for."""
+    label: str = ""
+    """The label of `labeled`."""
+    action: str = ""
+    """As GitHub names it: `opened`; empty where the event has none."""
+    read_only: str = ""
+    """Why the token may write nothing, as far as the payload tells it; empty where it may, or where that is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommentWork:
+    """Do what a comment asks for."""
+
+    order: AnswerComment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupWork:
+    """Give a merge group its verdict."""
+
+    repo: RepoName
+    base_sha: CommitSha
+    head_sha: CommitSha
+    head_ref: str
+    """`refs/heads/gh-readonly-queue/<base>/pr-<number>-<sha>` where GitHub made it."""
+    base_ref: str
+    """`refs/heads/<base>`, as the payload has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoWork:
+    """Nothing is to be done, and that is no fault."""
+
+    reason: str
+    """One sentence without a full stop."""
+
+
+Work = ReviewWork | CommentWork | GroupWork | NoWork
+
+
+def read_work(env: Mapping[str, str], inputs: Inputs) -> Work:
+    """The work of this run. Raises ConfigError for an event that is none of ours, and MalformedDeliveryError for a payload."""
+    name, repo = _event_name(env), _repository(env)
+    if name in PULL_EVENTS:
+        return _pull(name, repo, _payload(env), env, inputs)
+    if name in COMMENT_EVENT_NAMES:
+        return _comment(name, repo, _payload(env), inputs)
+    if name == "merge_group":
+        return _group(repo, _payload(env), inputs)
+    if inputs.pull is not None:
+        return ReviewWork(repo=repo, number=inputs.pull)
+    if name == "workflow_dispatch":
+        return ReviewWork(repo=repo, number=_dispatched(read_object(_payload(env))))
+    raise ConfigError(
+        f"the event {name[:60]} names no pull request",
+        remedy=f"Run this step on {_WANTED}, or name a pull request with the input pull.",
+    )
+
+
+def _event_name(env: Mapping[str, str]) -> str:
+    name = env.get("GITHUB_EVENT_NAME", "")
+    if not name:
+        raise ConfigError("GITHUB_EVENT_NAME is not set", remedy="Run this inside GitHub Actions.")
+    return name
+
+
+def _repository(env: Mapping[str, str]) -> RepoName:
+    repo = env.get("GITHUB_REPOSITORY", "")
+    if not _REPO.fullmatch(repo) or repo.endswith(("/.", "/..")):
+        raise ConfigError(f"GITHUB_REPOSITORY is {repo[:60]!r}", remedy="Run this inside GitHub Actions.")
+    return RepoName(repo)
+
+
+def _payload(env: Mapping[str, str]) -> bytes:
+    place = env.get("GITHUB_EVENT_PATH", "")
+    if not place:
+        raise ConfigError("GITHUB_EVENT_PATH is not set", remedy="Run this inside GitHub Actions.")
+    try:
+        with Path(place).open("rb") as file:
+            body = file.read(_MOST_PAYLOAD + 1)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(f"the event file {place} cannot be read ({why})", remedy="Run it on the runner.") from error
+    if len(body) > _MOST_PAYLOAD:
+        raise ConfigError(f"the event file {place} has more than 25 MiB", remedy="Run it on GitHub's own event.")
+    return body
+
+
+def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs: Inputs) -> Work:
+    # `pull_request_target` has the payload of `pull_request`.
+    event = read_event("pull_request", body)
+    payload = read_object(body)
+    _same_repository(payload, repo)
+    pull = payload.part("pull_request")
+    number, action = pull.number("number"), payload.text("action", most=40, default="")
+    read_only = _read_only(name, repo, pull, env)
+    if inputs.pull is not None and inputs.pull != number:
+        return ReviewWork(repo=repo, number=inputs.pull, action=action, read_only=read_only)
+    if pull.text("state", default="open") == "closed":
+        return NoWork(reason="The pull request is closed")
+    # Whatever else the workflow listens to is wanted too: without a verdict of its own, a title's edit would turn a red job
+    # green.
+    return ReviewWork(
+        repo=repo,
+        number=number,
+        trigger=_TRIGGERS.get(event.action) if isinstance(event, PullChanged) else None,
+        label=event.label if isinstance(event, PullChanged) else "",
+        action=action,
+        read_only=read_only,
+    )
+
+
+def _read_only(name: str, repo: RepoName, pull: Node, env: Mapping[str, str]) -> str:
+    if name != "pull_request":
+        return ""
+    if env.get("GITHUB_ACTOR") == DEPENDABOT:
+        return "Dependabot started this run"
+    head = pull.part("head").part_or_none("repo")
+    if head is None or head.repo("full_name").lower() != repo.lower():
+        return "the pull request comes from a fork"
+    return ""
+
+
+def _comment(name: str, repo: RepoName, body: bytes, inputs: Inputs) -> Work:
+    event = read_event(name, body)
+    if isinstance(event, Other):
+        return NoWork(reason=event.why or f"Spark does nothing on {event.what}")
+    if not isinstance(event, CommentMade):
+        raise MalformedDeliveryError(f"the payload is none of {name}")
+    _same_repository(read_object(body), repo)
+    if inputs.pull is not None and inputs.pull != event.number:
+        raise ConfigError(
+            f"the input pull is {inputs.pull}, but the comment is on #{event.number}",
+            remedy="Leave the input pull out for comments: the event names its pull request.",
+        )
+    rules = Rules(app_id=None, app_slug=None, allowed_repos=())
+    match decide(event, rules, reviews_drafts=lambda _: False):
+        case AnswerComment() as order:
+            return CommentWork(order=order)
+        case Nothing(reason=reason):
+            return NoWork(reason=reason)
+        case other:
+            raise MalformedDeliveryError(f"a comment became {type(other).__name__}")
+
+
+def _group(repo: RepoName, body: bytes, inputs: Inputs) -> Work:
+    payload = read_object(body)
+    _same_repository(payload, repo)
+    action = payload.text("action", most=40, default="")
+    if action != "checks_requested":
+        return NoWork(reason=f"Spark does nothing on merge_group.{action}")
+    if inputs.pull is not None:
+        raise ConfigError(
+            "the input pull is set for a merge group",
+            remedy="Leave it out for merge_group: the group names its pull requests.",
+        )
+    group = payload.part("merge_group")
+    return GroupWork(
+        repo=repo,
+        base_sha=group.sha("base_sha"),
+        head_sha=group.sha("head_sha"),
+        head_ref=group.ref("head_ref", most=_QUEUE_REF),
+        base_ref=group.ref("base_ref", most=_QUEUE_REF),
+    )
+
+
+def _dispatched(payload: Node) -> int:
+    """The number that somebody typed into the form, or sent: always a text there."""
+    asked = payload.part_or_none("inputs")
+    for name in ("pull", "number"):
+        text = "" if asked is None else asked.text(name, most=20, default="").strip().removeprefix("#")
+        if text.isascii() and text.isdigit() and 0 < int(text) < 2**31:
+            return int(text)
+        if text:
+            raise ConfigError(
+                f"the workflow's input {name} is {text!r}", remedy="Give it the number of a pull request."
+            )
+    raise ConfigError(
+        "workflow_dispatch names no pull request",
+        remedy="Give the workflow an input pull, or pass its number on in the Action's own input pull.",
+    )
+
+
+def _same_repository(payload: Node, repo: RepoName) -> None:
+    named = payload.part("repository").repo("full_name")
+    if named.lower() != repo.lower():
+        raise ConfigError(
+            f"the event is of {named}, but GITHUB_REPOSITORY is {repo}", remedy="Run it on the runner's own event."
+        )

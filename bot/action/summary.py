@@ -48,14 +48,16 @@ def summary(
     end: list[str] = []
     for text, items in (_WHOLE, *LEVELS):
         told, _, *rest = summary_parts(_with_all_inside(review), redactor, text=text, items=items)
+        notices = 1 + len(review.notices[:items])  # What is still open, and each notice, come before the rest.
         top = [
             f"## Spark · {one_line(redactor.redact(words.verdict(review)), 500)}",
             f"{told}{_of(review, redactor)}",
             f"> {one_line(redactor.redact(untold), 500)}" if untold else "",
             _beyond(unannotated),
+            *rest[:notices],
         ]
         run = f" · whole run {words.seconds(seconds_total)}" if seconds_total is not None else ""
-        end = [*rest, f"<sub>{words.measures(review)}{run}</sub>"]
+        end = ["### What was reviewed", *rest[notices:], f"<sub>{words.measures(review)}{run}</sub>"]
         if _size([*top, *end]) <= limit // 2:
             break
     heading = "### Findings" if findings else ""

@@ -271,7 +271,7 @@ def test_the_page_begins_with_the_verdict_and_ends_with_what_it_cost(a_review: M
     assert f"**1. High · bug** · {place} · Dividing by zero\n" in text
     assert "<details open><summary>Why, the code, and a proven change</summary>\n\nAn empty list" in text
     assert "```diff\n-    return amount / count\n+    return amount / max(1, count)\n```" in text
-    assert "2 of 2 hunks reviewed." in text
+    assert "### What was reviewed\n\n2 of 2 hunks reviewed." in text
     assert lines[-1] == (
         "<sub>diff 0.20 s · first token 0.30 s · first finding 0.41 s · done 0.90 s · 2 calls · 1,200 tokens in · 90 out"
         " · $0.0041 · 2/2 hunks · whole run 1.4 s</sub>"
@@ -293,6 +293,20 @@ def test_the_page_says_why_nothing_was_posted_and_what_has_no_annotation(a_revie
     assert "GitHub shows ten annotations of a level beside the code: 2 findings (2 high) have none there." in text
     assert text.count("<details open>") == 5
     assert text.count("<details>") == 2
+
+
+def test_notices_and_what_is_still_open_come_before_the_findings(a_review: Make, a_finding: Make) -> None:
+    known = a_finding(title="Told before", status=FindingStatus.KNOWN, thread="https://github.com/acme/shop/pull/7#r1")
+    text = summary(a_review(findings=(a_finding(), known), notices=("There is no key.", "ruff did not run.")))
+    parts = (
+        "Still open: [Told before](",
+        "> There is no key.",
+        "> ruff did not run.",
+        "### Findings",
+        "### What was reviewed",
+    )
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
 
 
 def test_a_finding_over_the_limit_of_comments_is_on_the_page_once_and_whole(a_review: Make, a_finding: Make) -> None:

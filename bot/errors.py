@@ -43,5 +43,9 @@ class OutsideError(SparkError):
     """The outside world failed: endpoint down, GitHub down, git missing. Exit code 3."""
 
 
+class ModelDownError(OutsideError):
+    """The endpoint failed at every stream. A review with this failure was made and told all the same, by analyzers alone."""
+
+
 class DiffUnreadableError(SparkError):
     """The diff as a whole could not be read; never raised for one bad section, which costs that section alone."""

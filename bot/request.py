@@ -53,6 +53,10 @@ class ReviewRequest:
     fail_on: Severity | None = None
     never_fail: bool = False
     """`--fail-on never`: no gate, whatever the configuration says."""
+    require_coverage: bool = False
+    """Whatever fell short fails the gate, also where the configuration does not say so."""
+    paths_ignore: tuple[str, ...] = ()
+    """Patterns as in `paths.ignore`, beside those of the configuration."""
     model: str | None = None
     base_url: str | None = None
     no_model: bool = False

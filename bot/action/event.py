@@ -28,6 +28,8 @@ PULL_EVENTS: Final = frozenset({"pull_request", "pull_request_target"})
 COMMENT_EVENT_NAMES: Final = frozenset(COMMENT_EVENTS[kind].partition(".")[0] for kind in CommentKind)
 DEPENDABOT: Final = "dependabot[bot]"
 """The token of what it starts is read-only, and no secret is there. Source: GitHub's docs, "Dependabot on Actions"."""
+FORK: Final = "the pull request comes from a fork"
+BY_DEPENDABOT: Final = "Dependabot started this run"
 _TRIGGERS: Final = {
     PullAction.OPENED: Trigger.OPENED,
     PullAction.REOPENED: Trigger.OPENED,
@@ -58,8 +60,12 @@ class ReviewWork:
     """The label of `labeled`."""
     action: str = ""
     """As GitHub names it: `opened`; empty where the event has none."""
+    head_sha: CommitSha | None = None
+    """The head that the event is about, where it names one: the job's own check stands there."""
     read_only: str = ""
-    """Why the token may write nothing, as far as the payload tells it; empty where it may, or where that is not known."""
+    """Why GitHub gives this run a token that writes nothing, unless a setting raises it; empty where nothing is known of that."""
+    is_certain: bool = False
+    """No setting can raise it, so posting need not be tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +155,11 @@ def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs
     pull = payload.part("pull_request")
     number, action = pull.number("number"), payload.text("action", most=40, default="")
     read_only = _read_only(name, repo, pull, env)
+    # Only for a private repository can it be set that runs for forks get a token that writes; for Dependabot's runs it is the
+    # workflow that says so.
+    certain = read_only == FORK and not payload.part("repository").flag("private")
     if inputs.pull is not None and inputs.pull != number:
-        return ReviewWork(repo=repo, number=inputs.pull, action=action, read_only=read_only)
+        return ReviewWork(repo=repo, number=inputs.pull, action=action, read_only=read_only, is_certain=certain)
     if pull.text("state", default="open") == "closed":
         return NoWork(reason="The pull request is closed")
     # Whatever else the workflow listens to is wanted too: without a verdict of its own, a title's edit would turn a red job
@@ -161,7 +170,9 @@ def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs
         trigger=_TRIGGERS.get(event.action) if isinstance(event, PullChanged) else None,
         label=event.label if isinstance(event, PullChanged) else "",
         action=action,
+        head_sha=pull.part("head").sha("sha"),
         read_only=read_only,
+        is_certain=certain,
     )
 
 
@@ -169,10 +180,10 @@ def _read_only(name: str, repo: RepoName, pull: Node, env: Mapping[str, str]) ->
     if name != "pull_request":
         return ""
     if env.get("GITHUB_ACTOR") == DEPENDABOT:
-        return "Dependabot started this run"
+        return BY_DEPENDABOT
     head = pull.part("head").part_or_none("repo")
     if head is None or head.repo("full_name").lower() != repo.lower():
-        return "the pull request comes from a fork"
+        return FORK
     return ""
 
 

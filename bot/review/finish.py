@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from bot.diff.model import HunkKey
-from bot.errors import OutsideError, SparkError
+from bot.errors import ModelDownError, OutsideError, SparkError
 from bot.review import follow
 from bot.review.children import over_with
 from bot.review.config import RepoConfig
@@ -115,7 +115,7 @@ def assemble(
         still=[known.note for known in nowhere],
         unjudged=[known.note for known in unjudged],
         min_votes=config.gate.min_votes,
-        require_coverage=config.gate.require_coverage,
+        require_coverage=config.gate.require_coverage or options.require_coverage,
         model_used=model is not None,
         shortfalls=tally.shortfalls,
     )
@@ -207,7 +207,7 @@ def _outage(ends: Sequence[StreamEnd], coverage: Coverage) -> OutsideError | Non
         return None
     reasons = Counter(hole.reason for hole in coverage.holes)
     why = reasons.most_common(1)[0][0] if reasons else ends[0].value
-    return OutsideError(f"The model reviewed nothing: {why}", remedy="Check SPARK_BASE_URL, or try again later.")
+    return ModelDownError(f"The model reviewed nothing: {why}", remedy="Check SPARK_BASE_URL, or try again later.")
 
 
 def fail_level(config: RepoConfig, options: Options) -> Severity | None:

@@ -52,6 +52,9 @@ def run_review(source: Source, options: Options, services: Services) -> Review:
         services.publisher.begin()
     opened = source.open()
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
+    if options.paths_ignore:
+        paths = config.paths.model_copy(update={"ignore": (*config.paths.ignore, *options.paths_ignore)})
+        config = config.model_copy(update={"paths": paths})
     return _Run(opened, config, options, services, started).review()
 
 

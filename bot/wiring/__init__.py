@@ -222,6 +222,8 @@ class Shared:
                 effort=settings.effort,
                 fail_on=request.fail_on,
                 never_fail=request.never_fail,
+                require_coverage=request.require_coverage,
+                paths_ignore=request.paths_ignore,
                 streams=settings.streams,
                 run=errand.run if errand is not None else uuid.uuid4().hex[:12],
                 notices=notices,

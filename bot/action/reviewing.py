@@ -231,7 +231,11 @@ def _opened(
 def _refused(
     opened: Opened, work: ReviewWork, inputs: Inputs, publisher: Publisher, fields: Mapping[str, log.Field]
 ) -> Skipped | None:
-    """Why there is to be no review of this pull; None when there is."""
+    """Why there is to be no review of this pull; None when there is.
+
+    A head that was reviewed is given its verdict in any case, which asks no model: a run that looked away, started by another
+    label or after a pause, would otherwise turn its red job green.
+    """
     pull = _pull(opened)
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=inputs.config)
     reason = unwanted(
@@ -242,16 +246,19 @@ def _refused(
         base_ref=pull.base_ref,
         author=pull.author,
     )
-    if reason is not None:
-        return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config))
     if work.trigger is None:
         return None
     try:
-        by = publisher.recall().paused_by
+        recall = publisher.recall()
     except SparkError as error:
-        # The review finds out the same, and tells it.
+        # A review finds out the same, and tells it; without one there is nothing to read it for.
         log.warning("action.recall_failed", why=str(error), **fields)
+        recall = Recall()
+    if recall.last is not None and recall.last.head == pull.head_sha:
         return None
+    if reason is not None:
+        return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config))
+    by = recall.paused_by
     return Skipped(reason=f"the reviews of this pull request are paused by {by}", is_short=True) if by else None
 
 

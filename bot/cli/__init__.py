@@ -34,6 +34,10 @@ VERBS: Final[Mapping[str, Verb]] = {
         module="bot.cli.serve",
         arguments="bot.cli.arguments",
     ),
+    "action": Verb(
+        summary="one run inside GitHub Actions, as its action.yml starts it",
+        module="bot.cli.action",
+    ),
     "setup": Verb(
         summary="make the GitHub App of your own server, and write the settings file",
         module="bot.cli.setup",

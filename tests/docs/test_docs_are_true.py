@@ -70,6 +70,7 @@ def test_every_verb_and_no_other_is_a_heading_of_the_reference(read: Read, secti
     [
         ("review", "### `spark review [RANGE]`"),
         ("serve", "### `spark serve`"),
+        ("action", "### `spark action`"),
         ("setup", "### `spark setup`"),
         ("demo", "### `spark demo`"),
     ],

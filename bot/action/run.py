@@ -1,0 +1,151 @@
+"""One run inside GitHub Actions, from its environment to its exit code.
+
+Reads the environment and the event, has the work done, and tells what came of it: outputs, the step's summary, annotations, one
+headline. Whatever happens, it ends with an exit code and with its outputs written. All that is printed meanwhile is printed where
+no command is obeyed. Reads no `.env` file: the workspace may be a pull request's.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final, TextIO
+
+from bot import log
+from bot.action import ending
+from bot.action.commands import Quiet
+from bot.action.ending import Ending
+from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, read_work
+from bot.action.inputs import Inputs, read_inputs
+from bot.action.report import LogListener
+from bot.action.reviewing import Reviewed, Skipped, review_pull
+from bot.action.telling import Teller
+from bot.action.workspace import settled
+from bot.errors import ConfigError, SparkError, UserError
+from bot.review.ports import Stop
+from bot.settings import Api, Settings, read_settings
+from bot.wiring import Shared, Waits
+
+OWN_VARIABLES: Final = "SPARK_INPUT_"
+"""Prefix of the variables that carry inputs; they are no settings."""
+
+
+def run(env: Mapping[str, str], out: TextIO, *, age: float = 0.0, waits: Waits | None = None) -> int:
+    """Do the run and tell it. Returns the exit code: 0 passed or neutral, 1 the gate failed, 2 the workflow's mistake, 3 ours or
+    the outside world's, 130 cancelled.
+
+    `age`: seconds since the process began. Raises UserError outside of Actions, where there is nobody to tell.
+    """
+    _refuse_elsewhere(env)
+    teller = Teller(env, out, age=age)
+    with Quiet(out) as quiet, _logged(quiet):
+        end = _Run(env, teller, quiet, waits).end()
+    return teller.say(end)
+
+
+def settings_of(env: Mapping[str, str], inputs: Inputs) -> Settings:
+    """The settings of the environment, with the inputs over them. ConfigError naming the variable or the input."""
+    settings = read_settings({name: text for name, text in env.items() if not name.startswith(OWN_VARIABLES)})
+    try:
+        api = Api(inputs.api) if inputs.api else settings.api
+    except ValueError:
+        raise ConfigError(f"the input api is {inputs.api[:60]!r}", remedy="Set it to one of chat, responses.") from None
+    return replace(
+        settings,
+        keys={**settings.keys, "SPARK_API_KEY": inputs.api_key} if inputs.api_key else settings.keys,
+        base_url=inputs.base_url or settings.base_url,
+        model=inputs.model or settings.model,
+        api=api,
+        effort=inputs.effort or settings.effort,
+        max_usd_per_review=settings.max_usd_per_review if inputs.max_usd is None else inputs.max_usd,
+        github_token=inputs.github_token or settings.github_token,
+    )
+
+
+def _refuse_elsewhere(env: Mapping[str, str]) -> None:
+    for name in ("GITHUB_ACTIONS", "GITHUB_EVENT_PATH"):
+        if not env.get(name):
+            raise UserError(
+                f"{name} is not set, so this is no run of GitHub Actions",
+                remedy="Use spark review --pr OWNER/REPO#N elsewhere.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    env: Mapping[str, str]
+    teller: Teller
+    quiet: Quiet
+    waits: Waits | None
+
+    def end(self) -> Ending:
+        """Everything but the last words."""
+        try:
+            return self._done()
+        except SparkError as error:
+            return ending.of_error(error)
+        except KeyboardInterrupt:
+            return ending.cancelled()
+        except Exception as error:  # noqa: BLE001 - outermost of a run: outputs and summary are written whatever happened
+            for line in traceback.format_exc().splitlines():
+                self.quiet.line(line)
+            return ending.of_bug(error)
+
+    def _done(self) -> Ending:
+        inputs = settled(read_inputs(self.env), self.env)
+        self.teller.inputs = inputs
+        work = read_work(self.env, inputs)
+        if isinstance(work, NoWork):
+            return ending.of_nothing(work.reason)
+        with Shared(settings_of(self.env, inputs), waits=self.waits) as shared:
+            stop = shared.stop()
+            try:
+                return self._worked(shared, inputs, work, stop)
+            finally:
+                # After a cancelled run nothing may be waited for.
+                stop.cancel()
+
+    def _worked(self, shared: Shared, inputs: Inputs, work: ReviewWork | CommentWork | GroupWork, stop: Stop) -> Ending:
+        listener = LogListener(self.quiet.line)
+        match work:
+            case ReviewWork():
+                return self.told(
+                    shared, inputs, review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+                )
+            case CommentWork() | GroupWork():
+                raise NotImplementedError
+
+    def told(self, shared: Shared, inputs: Inputs, made: Reviewed | Skipped) -> Ending:
+        """What came of a review, written where it belongs."""
+        if isinstance(made, Skipped):
+            return ending.of_skip(made, require_coverage=inputs.require_coverage)
+        before = self.teller.age() - (shared.clock.now() - made.began)
+        return self.teller.reviewed(made, seconds_before=before)
+
+    @property
+    def _fields(self) -> dict[str, log.Field]:
+        return {"delivery": f"{self.env.get('GITHUB_RUN_ID', '')}-{self.env.get('GITHUB_RUN_ATTEMPT', '')}"}
+
+
+@contextmanager
+def _logged(quiet: Quiet) -> Iterator[None]:
+    """Log events as lines of the job's log while the run lasts."""
+    handler = _Handler(quiet)
+    log.LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.LOGGER.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, quiet: Quiet) -> None:
+        super().__init__(logging.WARNING)
+        self._quiet = quiet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: Mapping[str, log.Field] = getattr(record, "fields", {})
+        self._quiet.line(" ".join([record.getMessage(), *(f"{name}={value!r}" for name, value in fields.items())]))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2s
+from itertools import dropwhile, takewhile
 
 from bot.diff.model import Anchor, FilePatch, Hunk, HunkKey, Line, Patch, Side, printable
 
@@ -160,7 +161,8 @@ def _named(side: Side, number: int) -> str:
 
 
 def _anchor(file: FilePatch, hunk: Hunk, side: Side, start: int, end: int, claimed: str) -> Anchor | Unresolved:
-    lines = [line for line in hunk.on(side) if start <= line.number <= end]
+    # Numbers grow along a side. A model may point at each line of a hunk of thousands.
+    lines = list(takewhile(lambda line: line.number <= end, dropwhile(lambda line: line.number < start, hunk.on(side))))
     if len(lines) != end - start + 1:
         # On LEFT only removed lines can be commented; those between them belong to RIGHT.
         return Unresolved(claimed=claimed, reason="not all of its lines were removed")

@@ -97,7 +97,8 @@ class Hunk:
 
     def on(self, side: Side) -> Iterator[Line]:
         """The lines that can be commented on `side`, in order."""
-        return (line for line in self.lines if line.side is side)
+        removed = side is Side.LEFT
+        return (line for line in self.lines if (line.kind is LineKind.REMOVED) is removed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

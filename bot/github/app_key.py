@@ -6,6 +6,7 @@ import re
 import textwrap
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -107,7 +108,9 @@ def _read(value: str) -> str:
         ) from None
 
 
+@lru_cache(maxsize=2)
 def _load(kind: str, inner: str) -> RSAPrivateKey:
+    """OpenSSL proves the key's primes, which takes 60 ms: once for a server's check, its own client and its workers."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - loads OpenSSL
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import jwt
@@ -46,6 +47,7 @@ def new_private_key() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
 
+@lru_cache(maxsize=16)
 def public_half(pem: str) -> str:
     """The public key of a private or public key in PEM. ValueError for anything else."""
     raw = pem.encode()

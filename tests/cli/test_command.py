@@ -36,7 +36,7 @@ def test_version_imports_no_client_library(desk):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Say what to do: review, serve, setup, demo, config"),
+        ([], "Say what to do: review, serve, action, setup, demo, config"),
         (["revew"], "There is no verb 'revew'. Did you mean review? See spark help."),
         (["--staged", "review"], "spark has no option --staged before the verb"),
         (["review", "--nonsense"], "spark review: unrecognized arguments: --nonsense"),

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from bot.action.run import run
-
 from bot.diff.anchors import anchor_lines
 from bot.diff.model import Anchor, Patch, Side
 from bot.diff.parse import read_patch

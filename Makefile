@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Three test processes for two cores: many tests wait, for a server to start or a connection to be given up.
 JOBS ?= $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
 
-.PHONY: help demo test check fmt lock bench clean
+.PHONY: help demo test check fmt lock zipapp bench clean
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -39,7 +39,11 @@ lock: $(READY) ## pin every dependency again, with hashes
 	sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate - -o requirements/build.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package spark-review --extra dev pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/action.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package spark-review --extra cli pyproject.toml -o requirements/zipapp.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package spark-review --extra server pyproject.toml -o requirements/server.txt
+
+zipapp: $(READY) ## one file with Spark and its packages, for this platform and this Python
+	PATH=$(CURDIR)/$(BIN):$$PATH $(PYTHON) action/build_zipapp.py dist
 
 bench: $(READY) ## seconds of a review against the physical limit
 	$(BIN)/python bench/review.py

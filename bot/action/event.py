@@ -199,7 +199,7 @@ def _comment(name: str, repo: RepoName, body: bytes, inputs: Inputs) -> Work:
             f"the input pull is {inputs.pull}, but the comment is on #{event.number}",
             remedy="Leave the input pull out for comments: the event names its pull request.",
         )
-    rules = Rules(app_id=None, app_slug=None, allowed_repos=())
+    rules = Rules(app_id=None, app_slug="github-actions", allowed_repos=())
     match decide(event, rules, reviews_drafts=lambda _: False):
         case AnswerComment() as order:
             return CommentWork(order=order)

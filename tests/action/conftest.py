@@ -386,7 +386,13 @@ class Stage:
         )
         return payload_of(self.github.site.urls, happening, None)
 
-    def run(
+    def run(self, event: str, payload: Mapping[str, Any], **more: Any) -> Ran:
+        """Run the step; see `values`."""
+        values = self.values(event, payload, **more)
+        out = io.StringIO()
+        return self.ran(run(values, out, waits=self.waits), out.getvalue(), values)
+
+    def values(
         self,
         event: str,
         payload: Mapping[str, Any],
@@ -394,8 +400,8 @@ class Stage:
         env: Mapping[str, str] | None = None,
         endpoint: str | None = None,
         **inputs: str,
-    ) -> Ran:
-        """Run the step. `inputs` as in a workflow, with `_` for `-`; `endpoint`: another one's URL."""
+    ) -> dict[str, str]:
+        """The environment of the step. `inputs` as in a workflow, with `_` for `-`; `endpoint`: another one's URL."""
         place = self.folder / f"run-{next(self._runs)}"
         place.mkdir()
         workspace = self.folder / "workspace"
@@ -410,7 +416,7 @@ class Stage:
             "require_key": "false",
             **inputs,
         }
-        values = {
+        return {
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTOR": "mona",
             "GITHUB_API_URL": self.github.api_url,
@@ -428,21 +434,21 @@ class Stage:
             **{f"SPARK_INPUT_{name.upper()}": value for name, value in given.items()},
             **(env or {}),
         }
-        out = io.StringIO()
-        code = run(values, out, waits=self.waits)
+
+    def ran(self, code: int, log: str, values: Mapping[str, str]) -> Ran:
+        """What a run with this environment left behind."""
 
         def text(name: str) -> str:
-            file = place / name
+            file = Path(values[name])
             return file.read_text(encoding="utf-8") if file.exists() else ""
 
-        log = out.getvalue()
         assert KEY not in log
         return Ran(
             code=code,
             log=log,
             commands=_runner_reads(log),
-            outputs=_outputs_file(text("output")) if text("output") else {},
-            page=text("summary.md"),
+            outputs=_outputs_file(text("GITHUB_OUTPUT")) if text("GITHUB_OUTPUT") else {},
+            page=text("GITHUB_STEP_SUMMARY"),
         )
 
     def on_pull(self, pull: Any, action: str = "opened", event: str = "pull_request", **more: Any) -> Ran:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ import pytest
 import yaml
 
 from bot.action.run import run
+from bot.cli import action
 from bot.errors import UserError
 from bot.sandbox.endpoint.faults import Fault as Trouble
 from bot.sandbox.endpoint.faults import FaultKind
@@ -334,3 +340,39 @@ def test_outside_of_actions_it_says_what_is_missing(missing) -> None:
     del env[missing]
     with pytest.raises(UserError, match=f"{missing} is not set"):
         run(env, io.StringIO())
+
+
+# -- cancelled -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_job_closes_its_streams_says_so_and_ends_with_130(
+    stage, another_endpoint, monkeypatch, capsys, number
+) -> None:
+    slow = another_endpoint(ttft=60.0)
+    pull = stage.open()
+    values = stage.values("pull_request", stage.payload("pull_request", "opened", pull=pull), endpoint=slow.url)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    before, asked = signal.getsignal(number), threading.Event()
+
+    def cancel() -> None:
+        # As the runner does: when it waits for the model, and then once more.
+        while not slow.requests and not asked.wait(0.005):
+            pass
+        os.kill(os.getpid(), number)
+
+    watcher = threading.Thread(target=cancel)
+    watcher.start()
+    began = time.monotonic()
+    try:
+        code = action.run(argparse.Namespace())
+    finally:
+        asked.set()
+        watcher.join()
+    ran = stage.ran(code, capsys.readouterr().out, values)
+    assert (ran.code, ran.outputs["verdict"], stage.reviews()) == (130, "neutral", [])
+    assert "cancelled" in ran.page
+    assert ran.said("error") == ["Neutral: The run was cancelled"]
+    assert time.monotonic() - began < 20
+    assert signal.getsignal(number) is before

@@ -126,7 +126,7 @@ def test_an_endpoint_that_fails_at_every_stream_fails_the_job_and_the_check_is_n
 ) -> None:
     room = make_room(endpoint={"faults": [faults.status(500)] * 50})
     ended, line = room.review(room.open())
-    assert (ended.state, ended.verdict, ended.error) == (JobState.FAILED, "neutral", "OutsideError")
+    assert (ended.state, ended.verdict, ended.error) == (JobState.FAILED, "neutral", "ModelDownError")
     assert room.check().conclusion == "neutral"
     assert line.of(LiveKind.FINISHED)
 

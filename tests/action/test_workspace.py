@@ -35,7 +35,7 @@ def test_a_path_of_the_workspace_is_found_there(root: Path, name: str) -> None:
 def test_a_path_that_leaves_the_workspace_is_refused_by_its_inputs_name(root: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="the input analyzer-sarif names"):
         place(root, Path(name), name="analyzer-sarif")
-    if not name.startswith("."):
+    if ".." not in name:
         # An absolute path may not get around the links of the workspace either.
         with pytest.raises(ConfigError):
             place(root, root / name, name="analyzer-sarif")

@@ -146,11 +146,16 @@ def not_by_command() -> str:
     )
 
 
-def paused() -> str:
-    """Reviews of the pull were paused just now."""
+def paused(*, stopped: bool = True) -> str:
+    """Reviews of the pull were paused just now. `stopped`: what was running ended with it."""
+    goes_on = "`/spark resume` goes on, and `/spark review` reviews once."
+    if stopped:
+        return (
+            f"Paused: I do not review new pushes of this pull request, and what was running has been stopped. {goes_on}"
+        )
     return (
-        "Paused: I do not review new pushes of this pull request, and what was running has been stopped. "
-        "`/spark resume` goes on, and `/spark review` reviews once."
+        "Paused: I do not review new pushes of this pull request. A review that is running now goes on to its end, unless you "
+        f"cancel its run on the Actions tab. {goes_on}"
     )
 
 
@@ -274,5 +279,5 @@ def not_resolved(refused: str, redactor: Redactor) -> str:
 def _not_resolved(refused: str, redactor: Redactor) -> str:
     return (
         f"GitHub did not let me resolve this thread: {said(refused, redactor)} "
-        "Resolving takes the permission `contents: write` for the App."
+        "Resolving takes the permission `contents: write`."
     )

@@ -80,8 +80,8 @@ def pause(call: Call) -> Outcome:
         return Outcome(what="answered", why="answered before", url=given)
     if call.recall.paused_by:
         return _answered(call, answers.paused_already(call.recall.paused_by), "paused already")
-    call.desk.reviews.stop(f"paused by {call.sender}")
-    return _state(call, answers.paused(), paused_by=call.sender, why="paused")
+    stopped = call.desk.reviews.stop(f"paused by {call.sender}")
+    return _state(call, answers.paused(stopped=stopped), paused_by=call.sender, why="paused")
 
 
 def resume(call: Call) -> Outcome:

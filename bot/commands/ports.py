@@ -174,8 +174,8 @@ class Reviews(Protocol):
         """The verdict on the head as it is now, decided anew; it looks only at what no review has seen."""
         ...
 
-    def stop(self, why: str) -> None:
-        """What runs or waits for this pull ends."""
+    def stop(self, why: str) -> bool:
+        """What runs or waits for this pull ends. False where what runs is out of reach, and ends by itself."""
         ...
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot import log
-from bot.commands import answers, talk
+from bot.commands import answers
+from bot.commands import talk as talking
 from bot.commands.beside import settled, spoken_of
 from bot.commands.call import Call, addressed, looked_at, reacted
 from bot.commands.model import Command, CommentKind, CommentRef, NearMiss, Outcome, Reaction, Verb
 from bot.commands.permit import WRITERS, permitted
-from bot.commands.ports import Desk
+from bot.commands.ports import Desk, Talk
 from bot.commands.registry import COMMANDS, Need, need
 from bot.commands.table import HANDLERS
 from bot.diff.model import Patch
@@ -60,6 +61,21 @@ def serve(
         if not ended and not desk.stop.cancelled:
             one.react(Reaction.NO)
     return outcome
+
+
+def tell_trouble(
+    talk: Talk, *, ref: CommentRef, sender: str, error: SparkError, fields: Mapping[str, log.Field] | None = None
+) -> None:
+    """Tell whoever gave a command that `serve` could not end it: a reaction and an answer are tried. Raises nothing."""
+    body = answers.trouble(error, Redactor(Patch(files=())))
+    for tell in (
+        lambda: talk.react(ref, Reaction.NO),
+        lambda: talk.answer(ref, addressed(body, ref=ref, sender=sender)),
+    ):
+        try:
+            tell()
+        except SparkError as second:
+            log.warning("comment.not_answered", why=second.what, **(fields or {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +138,7 @@ class _Serving:
                 return end
             if broken is not None:
                 raise broken
-            return talk.reply(self._call(None, recall, role, role_known=role_known, config=config, text=text))
+            return talking.reply(self._call(None, recall, role, role_known=role_known, config=config, text=text))
         except SparkError as error:
             if self._desk.stop.cancelled or not self.react(Reaction.NO):
                 raise

@@ -7,6 +7,7 @@ costs a third of a second, which nobody without a pull request should pay.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -81,6 +82,8 @@ class GitHubClient:
         self._wait = wait
         self._login = login
         self._owns_line = owns_line
+        self._asking = threading.Lock()
+        self._known_as: str | None = None
         self._pool = ThreadPoolExecutor(max_workers=limits.PARALLEL_READS, thread_name_prefix="github")
 
     def __enter__(self) -> Self:
@@ -107,6 +110,13 @@ class GitHubClient:
     def login(self) -> str | None:
         """The account that this client writes as (`slug[bot]` for an App's); None where only GitHub knows. May ask it once."""
         return self._login() if self._login is not None else None
+
+    def known_as(self, ask: Callable[[], str | None]) -> str | None:
+        """What `ask` gives for the login of this client's token; once it gave one, nobody is asked again."""
+        with self._asking:
+            if self._known_as is None:
+                self._known_as = ask()
+            return self._known_as
 
     def pause(self, stop: Stop, seconds: float) -> bool:
         """Wait, as GitHub asked for it; False when that does not fit into `stop`, or it was cancelled meanwhile."""

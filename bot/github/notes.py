@@ -22,6 +22,8 @@ from bot.review.render.markers import read_finding_markers, read_review_marker
 _VIEWER = "query { viewer { id login } }"
 BOT = "[bot]"
 """How REST ends the login of an App's account."""
+WORKFLOWS = "github-actions[bot]"
+"""The account of a workflow's own token, which all workflows of a repository share."""
 _BOT_IDS = ("BOT_", "MDM6Qm90")
 """How the ids of Apps' accounts begin, in GraphQL's new form and its old one. [seen] As the viewer, too, its type is User."""
 
@@ -142,13 +144,18 @@ class Notes:
 
 
 def our_login(client: GitHubClient, *, stop: Stop) -> str | None:
-    """The login that a client writes as; None where GitHub does not say. An App's client knows it. `GET /user` is refused to App
-    and workflow tokens, so GraphQL is asked first.
+    """The login that a client writes as; None where GitHub does not say. An App's client knows it, any other asks once.
+
+    `GET /user` is refused to App and workflow tokens, so GraphQL is asked first.
     """
     if not client.has_token:
         return None
     if (known := client.login) is not None:
         return known
+    return client.known_as(lambda: _asked(client, stop))
+
+
+def _asked(client: GitHubClient, stop: Stop) -> str | None:
     try:
         login = client.graphql(_VIEWER, {}, stop=stop, doing="asking who we are").data.get("viewer")
     except SparkError:

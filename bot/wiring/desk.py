@@ -46,6 +46,8 @@ class CommentErrand:
     """For the log."""
     purse: Purse | None = None
     """What is left of the day's money; None for no books."""
+    origin: str = "the server"
+    """Where the settings come from, in the words of `/spark config`."""
 
 
 class CommentDesk:
@@ -128,7 +130,7 @@ class CommentDesk:
             config_text=lambda: self._config_text(pull.base_ref),
             model=self._model,
             effort=settings.effort,
-            settings=told(settings),
+            settings=told(settings, self._errand.origin),
             merge3=merge3,
             diff=diff_blobs,
             account=place.client.login or "",
@@ -169,13 +171,13 @@ class CommentDesk:
         return read_config(desk.config_text(), name=CONFIG_PATH).budget.max_usd
 
 
-def told(settings: Settings) -> Sequence[tuple[str, str, str]]:
-    """What `/spark config` shows of a server: name, value (empty for none), where it came from. No addresses, no secrets."""
+def told(settings: Settings, origin: str = "the server") -> Sequence[tuple[str, str, str]]:
+    """What `/spark config` shows of the settings: name, value (empty for none), where it came from. No addresses, no secrets."""
     plain = Settings()
 
     def row(name: str, value: object, usual: object) -> tuple[str, str, str]:
         text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-        return name, text, "default" if value == usual else "the server"
+        return name, text, "default" if value == usual else origin
 
     return (
         row("SPARK_MODEL", settings.model, plain.model),

@@ -69,11 +69,12 @@ class LaterReviews:
         """See `Reviews.judge`."""
         self._order(Ordered(kind=Kind.JUDGE, judges=True))
 
-    def stop(self, why: str) -> None:
-        """See `Reviews.stop`: what was ordered is dropped."""
+    def stop(self, why: str) -> bool:
+        """See `Reviews.stop`: what was ordered is dropped, and what runs elsewhere is out of reach."""
         with self._lock:
             self._ordered = None
             self._stopped = why
+        return False
 
     def _order(self, new: Ordered) -> None:
         with self._lock:

@@ -13,11 +13,9 @@ from dataclasses import replace
 from typing import Final
 
 from bot import log
-from bot.commands import answers
-from bot.commands.call import addressed
 from bot.commands.model import Command, Outcome, Reaction, Verb
 from bot.commands.ports import Memory
-from bot.commands.serve import LOOP_ANSWERS, serve
+from bot.commands.serve import LOOP_ANSWERS, serve, tell_trouble
 from bot.diff.model import Patch
 from bot.engine.model import Ended, JobState
 from bot.engine.ports import Control
@@ -178,17 +176,8 @@ class CommentAnswer:
     def _say_so(self, error: SparkError) -> None:
         """Tell whoever gave the command; a reaction and an answer are tried. Of a reply nobody knows yet whether it was for us."""
         work = self._work
-        if work.command is None:
-            return
-        body = answers.trouble(error, Redactor(Patch(files=())))
-        for tell in (
-            lambda: self._front.talk.react(work.comment, Reaction.NO),
-            lambda: self._front.talk.answer(work.comment, addressed(body, ref=work.comment, sender=work.sender)),
-        ):
-            try:
-                tell()
-            except SparkError as second:
-                log.warning("comment.not_answered", why=second.what, **self._fields)
+        if work.command is not None:
+            tell_trouble(self._front.talk, ref=work.comment, sender=work.sender, error=error, fields=self._fields)
 
     @property
     def _verb(self) -> str:
@@ -241,6 +230,7 @@ class OrderedReviews:
             draft=pull.draft,
         )
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str) -> bool:
         """See `Reviews.stop`."""
         self._control.withdraw(self._work.number, why)
+        return True

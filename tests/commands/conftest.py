@@ -349,6 +349,8 @@ class FakeReviews:
     stopped: list[str] = field(default_factory=list)
     caught_up: int = 0
     judged: int = 0
+    reach: bool = True
+    """Whether what runs can be stopped."""
 
     def catch_up(self) -> None:
         self.caught_up += 1
@@ -359,8 +361,9 @@ class FakeReviews:
     def start(self, effort: Effort | None) -> None:
         self.started.append(effort)
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str) -> bool:
         self.stopped.append(why)
+        return self.reach
 
 
 def merge3(folder: Path) -> Callable[[bytes, bytes, bytes], bytes | None]:

@@ -195,7 +195,8 @@ def our_words() -> Iterator[str]:
         answers.mistakes(error, redactor),
         answers.trouble(error, redactor),
     )
-    yield from (answers.no_such_effort(bad), answers.not_by_command(), answers.paused(), answers.paused_already(bad))
+    yield from (answers.no_such_effort(bad), answers.not_by_command(), answers.paused(), answers.paused(stopped=False))
+    yield answers.paused_already(bad)
     yield from (answers.resumed(bad), answers.not_paused(), answers.not_our_finding(Verb.IGNORE))
     yield from (answers.resumed_by_command(bad), answers.resumed_draft(bad), answers.resumed_closed(bad))
     yield answers.resumed_unchanged(bad, "https://github.test/ada/engine/pull/7#r1")

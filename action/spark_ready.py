@@ -216,6 +216,7 @@ def _try_bundle(bundle: Bundle, place: Path, tell: Tell) -> None:
         try:
             _download(bundle, archive)
             publish(place, lambda into: spark_unpack.unpack(archive, into, (CODE, SITE)))
+            tell(f"Unpacked the bundle {bundle.url}.")
         except (_NoBundleError, BadArchiveError) as error:
             tell(f"The bundle {bundle.url} is not used: {error}. The packages are installed instead.")
 
@@ -257,6 +258,7 @@ def _install(lock: Path, site: Path, env: Mapping[str, str], tell: Tell) -> None
     if uv := _uv(env):
         command = [uv, "pip", "install", "--quiet", "--no-config", "--python", sys.executable, *wanted]
         if (problem := _ran(command, site, env)) is None:
+            tell("Installed the packages of the lock by uv.")
             return compile_all(site)
         problems.append(f"uv: {problem}")
     quiet = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--no-warn-script-location"]
@@ -264,8 +266,7 @@ def _install(lock: Path, site: Path, env: Mapping[str, str], tell: Tell) -> None
     if (
         problem := _ran([sys.executable, "-I", "-m", "pip", "install", *quiet, "--upgrade", *wanted], site, env)
     ) is None:
-        if problems:
-            tell(f"pip installed what uv did not ({problems[0]}).")
+        tell("".join(["Installed the packages of the lock by pip", *(f"; {problem}" for problem in problems), "."]))
         return compile_all(site)
     problems.append(f"pip: {problem}")
     raise CannotStartError(
@@ -278,11 +279,15 @@ def _uv(env: Mapping[str, str]) -> str | None:
     """The uv on PATH; none that a pull request could have brought along."""
     import shutil  # noqa: PLC0415 - as above
 
-    found = shutil.which("uv", path=env.get("PATH", ""))
-    if found is None or not os.path.isabs(found):  # noqa: PTH117 - Windows finds programs in the current directory, by a relative name
-        return None
-    workspace = env.get("GITHUB_WORKSPACE") or str(Path.cwd())
-    return None if Path(found).resolve().is_relative_to(Path(workspace).resolve()) else found
+    workspace = Path(env.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+
+    def is_ours(place: str) -> bool:
+        return Path(place).is_absolute() and not Path(place).resolve().is_relative_to(workspace)
+
+    folders = [folder for folder in env.get("PATH", "").split(os.pathsep) if is_ours(folder)]
+    found = shutil.which("uv", path=os.pathsep.join(folders))
+    # Windows looks in the current directory first, whatever the path says.
+    return found if found is not None and is_ours(str(Path(found).parent)) else None
 
 
 def _ran(command: list[str], folder: Path, env: Mapping[str, str]) -> str | None:

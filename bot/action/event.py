@@ -26,10 +26,14 @@ from bot.review.model import CommitSha, RepoName
 
 PULL_EVENTS: Final = frozenset({"pull_request", "pull_request_target"})
 COMMENT_EVENT_NAMES: Final = frozenset(COMMENT_EVENTS[kind].partition(".")[0] for kind in CommentKind)
+ON_THE_HEAD: Final = COMMENT_EVENT_NAMES - {"issue_comment"}
+"""Runs whose own check stands on the head of the pull request, beside that of the push: were it green whatever is said there, any
+comment could pass for the verdict of a red head. Source: GitHub's docs, "Events that trigger workflows" (`GITHUB_SHA`)."""
 DEPENDABOT: Final = "dependabot[bot]"
 """The token of what it starts is read-only, and no secret is there. Source: GitHub's docs, "Dependabot on Actions"."""
 FORK: Final = "the pull request comes from a fork"
 BY_DEPENDABOT: Final = "Dependabot started this run"
+_CONVERSATION: Final = "commands are heard in the conversation, by the event issue_comment"
 _TRIGGERS: Final = {
     PullAction.OPENED: Trigger.OPENED,
     PullAction.REOPENED: Trigger.OPENED,
@@ -66,6 +70,8 @@ class ReviewWork:
     """Why GitHub gives this run a token that writes nothing, unless a setting raises it; empty where nothing is known of that."""
     is_certain: bool = False
     """No setting can raise it, so posting need not be tried."""
+    is_known_only: bool = False
+    """A head that was reviewed is given its verdict, and any other is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,8 @@ class CommentWork:
     """Do what a comment asks for."""
 
     order: AnswerComment
+    standing: ReviewWork | None = None
+    """The verdict that the run ends with all the same, because its check stands on the head of the pull request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,8 @@ class NoWork:
 
     reason: str
     """One sentence without a full stop."""
+    standing: ReviewWork | None = None
+    """As of `CommentWork`."""
 
 
 Work = ReviewWork | CommentWork | GroupWork | NoWork
@@ -105,7 +115,7 @@ def read_work(env: Mapping[str, str], inputs: Inputs) -> Work:
     if name in PULL_EVENTS:
         return _pull(name, repo, _payload(env), env, inputs)
     if name in COMMENT_EVENT_NAMES:
-        return _comment(name, repo, _payload(env), inputs)
+        return _comment(name, repo, _payload(env), env, inputs)
     if name == "merge_group":
         return _group(repo, _payload(env), inputs)
     if inputs.pull is not None:
@@ -154,10 +164,7 @@ def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs
     _same_repository(payload, repo)
     pull = payload.part("pull_request")
     number, action = pull.number("number"), payload.text("action", most=40, default="")
-    read_only = _read_only(name, repo, pull, env)
-    # Only for a private repository can it be set that runs for forks get a token that writes; for Dependabot's runs it is the
-    # workflow that says so.
-    certain = read_only == FORK and not payload.part("repository").flag("private")
+    read_only, certain = _read_only(name, repo, payload, env)
     if inputs.pull is not None and inputs.pull != number:
         return ReviewWork(repo=repo, number=inputs.pull, action=action, read_only=read_only, is_certain=certain)
     if pull.text("state", default="open") == "closed":
@@ -176,24 +183,28 @@ def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs
     )
 
 
-def _read_only(name: str, repo: RepoName, pull: Node, env: Mapping[str, str]) -> str:
-    if name != "pull_request":
-        return ""
+def _read_only(name: str, repo: RepoName, payload: Node, env: Mapping[str, str]) -> tuple[str, bool]:
+    """Why the token writes nothing, and whether that is certain."""
+    if name == "pull_request_target":
+        return "", False
     if env.get("GITHUB_ACTOR") == DEPENDABOT:
-        return BY_DEPENDABOT
-    head = pull.part("head").part_or_none("repo")
+        # The workflow may say otherwise.
+        return BY_DEPENDABOT, False
+    head = payload.part("pull_request").part("head").part_or_none("repo")
     if head is None or head.repo("full_name").lower() != repo.lower():
-        return FORK
-    return ""
+        # Only for a private repository can it be set that runs for forks get a token that writes.
+        return FORK, not payload.part("repository").flag("private")
+    return "", False
 
 
-def _comment(name: str, repo: RepoName, body: bytes, inputs: Inputs) -> Work:
-    event = read_event(name, body)
+def _comment(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs: Inputs) -> Work:
+    event, payload = read_event(name, body), read_object(body)
+    _same_repository(payload, repo)
+    standing = _standing(name, repo, payload, env) if name in ON_THE_HEAD else None
     if isinstance(event, Other):
-        return NoWork(reason=event.why or f"Spark does nothing on {event.what}")
+        return NoWork(reason=event.why or f"Spark does nothing on {event.what}", standing=standing)
     if not isinstance(event, CommentMade):
         raise MalformedDeliveryError(f"the payload is none of {name}")
-    _same_repository(read_object(body), repo)
     if inputs.pull is not None and inputs.pull != event.number:
         raise ConfigError(
             f"the input pull is {inputs.pull}, but the comment is on #{event.number}",
@@ -201,12 +212,32 @@ def _comment(name: str, repo: RepoName, body: bytes, inputs: Inputs) -> Work:
         )
     rules = Rules(app_id=None, app_slug="github-actions", allowed_repos=())
     match decide(event, rules, reviews_drafts=lambda _: False):
+        case AnswerComment() if standing is not None and standing.is_certain:
+            return NoWork(
+                reason=f"{FORK[:1].upper()}{FORK[1:]}, so this run may not answer: {_CONVERSATION}", standing=standing
+            )
         case AnswerComment() as order:
-            return CommentWork(order=order)
+            return CommentWork(order=order, standing=standing)
         case Nothing(reason=reason):
-            return NoWork(reason=reason)
+            return NoWork(reason=reason, standing=standing)
         case other:
             raise MalformedDeliveryError(f"a comment became {type(other).__name__}")
+
+
+def _standing(name: str, repo: RepoName, payload: Node, env: Mapping[str, str]) -> ReviewWork | None:
+    """The verdict of the head as it is; None where the pull is closed, for there nothing can be merged."""
+    pull = payload.part("pull_request")
+    if pull.text("state", default="open") == "closed":
+        return None
+    read_only, certain = _read_only(name, repo, payload, env)
+    return ReviewWork(
+        repo=repo,
+        number=pull.number("number"),
+        trigger=Trigger.SYNCHRONIZE,
+        read_only=read_only,
+        is_certain=certain,
+        is_known_only=True,
+    )
 
 
 def _group(repo: RepoName, body: bytes, inputs: Inputs) -> Work:

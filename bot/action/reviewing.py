@@ -22,7 +22,7 @@ from bot.model.client import SparkModel
 from bot.request import ReviewRequest
 from bot.review.config import CONFIG_PATH, read_config
 from bot.review.memory import Recall
-from bot.review.model import Effort, Pull, Review
+from bot.review.model import CommitSha, Effort, Pull, Review
 from bot.review.ports import Listener, Opened, Published, Publisher, Remembrance, ReviewDraft, Stop
 from bot.review.wanted import unwanted
 from bot.wiring import HEAD_IS_FRESH, Errand, PullPlace, Shared
@@ -55,6 +55,8 @@ class Skipped:
     """Without a full stop."""
     is_short: bool = False
     """Somebody was to look and nobody did (a pause, a head that moved), which `require-coverage` does not let pass."""
+    head: CommitSha | None = None
+    """The head that this is about; None where that is not the pull's."""
 
 
 def review_pull(
@@ -92,7 +94,7 @@ def review_pull(
     opened = configured(opened, inputs.config)
     refused = _refused(opened, work, inputs, publisher, known)
     if refused is not None:
-        return refused
+        return replace(refused, head=_pull(opened).head_sha)
     errand = Errand(
         place=place,
         opened=opened,
@@ -252,11 +254,15 @@ def _refused(
     try:
         recall = publisher.recall()
     except SparkError as error:
+        if work.is_known_only:
+            raise
         # A review finds out the same, and tells it; without one there is nothing to read it for.
         log.warning("action.recall_failed", why=str(error), **fields)
         recall = Recall()
     if recall.last is not None and recall.last.head == pull.head_sha:
         return None
+    if work.is_known_only:
+        return Skipped(reason="no review of this head is known")
     if reason is not None:
         return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config))
     by = recall.paused_by

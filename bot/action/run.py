@@ -16,19 +16,28 @@ from typing import Final, TextIO
 
 from bot import log
 from bot.action import ending
-from bot.action.commands import Quiet
+from bot.action.commands import Level, Quiet
+from bot.action.comments import answer_comment, of_answer
 from bot.action.ending import Ending
 from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, read_work
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.report import LogListener
 from bot.action.reviewing import Reviewed, Skipped, review_pull
+from bot.action.status import tell_status
 from bot.action.telling import Teller
 from bot.action.workspace import settled
+from bot.commands.model import CommentKind
 from bot.errors import ConfigError, SparkError, UserError
+from bot.review.model import CommitSha, RepoName
 from bot.review.ports import Stop
 from bot.settings import Api, Settings, read_settings
 from bot.wiring import Shared, Waits
 
+STATUS_SECONDS: Final = 15.0
+"""For the commit status, whatever time the review took."""
+GROUP: Final = (
+    "the changes of a merge group are reviewed in their pull requests, and the group itself is not compared with them"
+)
 OWN_VARIABLES: Final = "SPARK_INPUT_"
 """Prefix of the variables that carry inputs; they are no settings."""
 
@@ -112,18 +121,40 @@ class _Run:
         listener = LogListener(self.quiet.line)
         match work:
             case ReviewWork():
-                return self.told(
-                    shared, inputs, review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
-                )
-            case CommentWork() | GroupWork():
-                raise NotImplementedError
+                made = review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+                return self._reviewed(shared, inputs, work.repo, made)
+            case CommentWork():
+                answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+                if answered.review is None:
+                    return of_answer(answered)
+                if answered.missing:
+                    self.teller.note(Level.WARNING, answered.missing)
+                elsewhere = work.order.comment.kind is CommentKind.CONVERSATION
+                return self._reviewed(shared, inputs, work.order.place.repo, answered.review, elsewhere=elsewhere)
+            case GroupWork():
+                # A neutral job lets the queue go on, as the server's check does.
+                return ending.of_skip(Skipped(reason=GROUP, is_short=True), require_coverage=inputs.require_coverage)
 
-    def told(self, shared: Shared, inputs: Inputs, made: Reviewed | Skipped) -> Ending:
-        """What came of a review, written where it belongs."""
+    def _reviewed(
+        self, shared: Shared, inputs: Inputs, repo: RepoName, made: Reviewed | Skipped, *, elsewhere: bool = False
+    ) -> Ending:
+        """What came of a review, written where it belongs. `elsewhere`: the run's own check is not on the pull request."""
         if isinstance(made, Skipped):
             return ending.of_skip(made, require_coverage=inputs.require_coverage)
         before = self.teller.age() - (shared.clock.now() - made.began)
-        return self.teller.reviewed(made, seconds_before=before)
+        end = self.teller.reviewed(made, seconds_before=before)
+        if made.untold:
+            # What may not write a review is not asked to write a status.
+            return end
+        place = shared.own_place(repo, 0)
+        head = CommitSha(made.review.change.head)
+        is_told = tell_status(
+            place.client, self.env, repo, head, end, stop=shared.stop(STATUS_SECONDS), fields=self._fields
+        )
+        if elsewhere and is_told and end.exit_code == ending.GATE_FAILED:
+            # The run of such a comment is shown on the default branch, which must not turn red for a pull request.
+            return replace(end, exit_code=ending.PASSED)
+        return end
 
     @property
     def _fields(self) -> dict[str, log.Field]:

@@ -1,0 +1,76 @@
+"""Runs that do not stand on the pull request: of a comment, of a merge group. And the verdict as a commit status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.sandbox.github.gestures import queue_merge
+from bot.sandbox.github.talk import say
+from bot.sandbox.github.world import APP_PERMISSIONS
+
+GATE = "gate:\n  fail_on: high\n"
+NO_STATUS = {name: level for name, level in APP_PERMISSIONS.items() if name != "statuses"}
+
+
+def comment(stage: Any, pull: Any, body: str, by: str = "mona") -> Any:
+    """The step on a new comment."""
+    made = say(stage.repo, pull.number, body, by=by)
+    return stage.run("issue_comment", stage.payload("issue_comment", "created", by=by, pull=pull, comment=made))
+
+
+def states(stage: Any) -> list[tuple[str, str, str]]:
+    return [(status.sha, status.state, status.context) for status in stage.repo.statuses]
+
+
+@pytest.mark.parametrize(("level", "state", "code"), [("high", "failure", 1), ("critical", "success", 0)])
+def test_a_verdict_is_a_status_on_the_head_too(stage, level, state, code) -> None:
+    pull = stage.open(f"gate:\n  fail_on: {level}\n")
+    assert stage.on_pull(pull, event="pull_request_target").code == code
+    assert states(stage) == [(pull.head_sha, state, "spark")]
+    (status,) = stage.repo.statuses
+    assert status.target_url == f"{stage.github.web_url}/{stage.name}/actions/runs/4711"
+    assert status.description
+
+
+def test_a_token_that_may_write_no_status_is_no_fault(stage) -> None:
+    stage.permit(NO_STATUS)
+    ran = stage.on_pull(stage.open())
+    assert (ran.code, ran.said("warning"), states(stage)) == (0, [], [])
+
+
+def test_a_command_for_a_review_has_its_verdict_on_the_head_and_not_on_the_default_branch(stage) -> None:
+    pull = stage.open(GATE)
+    ran = comment(stage, pull, "/spark review")
+    assert (ran.code, ran.outputs["verdict"], len(stage.reviews())) == (0, "fail", 1)
+    assert len(ran.said("error")) == 1
+    assert states(stage) == [(pull.head_sha, "failure", "spark")]
+
+
+def test_without_a_status_a_commands_verdict_is_its_jobs(stage) -> None:
+    stage.permit(NO_STATUS)
+    ran = comment(stage, stage.open(GATE), "/spark review")
+    assert (ran.code, ran.outputs["verdict"]) == (1, "fail")
+
+
+def test_a_command_without_a_review_is_answered_and_green(stage) -> None:
+    pull = stage.open(GATE)
+    ran = comment(stage, pull, "/spark help")
+    assert (ran.code, stage.reviews(), states(stage)) == (0, [], [])
+    assert len(stage.repo.issue_comments) == 2
+
+
+def test_what_is_no_command_asks_github_nothing(stage) -> None:
+    pull = stage.open()
+    stage.github.requests.clear()
+    ran = comment(stage, pull, "Looks good to me.")
+    assert (ran.code, ran.outputs["verdict"], len(ran.said("notice"))) == (0, "neutral", 1)
+    assert list(stage.github.requests) == []
+
+
+def test_a_merge_group_is_not_held_up(stage) -> None:
+    pull = stage.open()
+    group = queue_merge(stage.repo, pull.number)
+    ran = stage.run("merge_group", stage.payload("merge_group", "checks_requested", group=group))
+    assert ran.code == 0, ran.log

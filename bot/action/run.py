@@ -19,7 +19,7 @@ from bot.action import ending
 from bot.action.commands import Level, Quiet
 from bot.action.comments import answer_comment, of_answer
 from bot.action.ending import Ending
-from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, read_work
+from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, Work, read_work
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.report import LogListener
 from bot.action.reviewing import Reviewed, Skipped, review_pull
@@ -83,12 +83,14 @@ def _refuse_elsewhere(env: Mapping[str, str]) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     env: Mapping[str, str]
     teller: Teller
     quiet: Quiet
     waits: Waits | None
+    is_status: bool = False
+    """The verdict stands on the head as a commit status."""
 
     def end(self) -> Ending:
         """Everything but the last words."""
@@ -107,7 +109,7 @@ class _Run:
         inputs = settled(read_inputs(self.env), self.env)
         self.teller.inputs = inputs
         work = read_work(self.env, inputs)
-        if isinstance(work, NoWork):
+        if isinstance(work, NoWork) and work.standing is None:
             return ending.of_nothing(work.reason)
         with Shared(settings_of(self.env, inputs), waits=self.waits) as shared:
             stop = shared.stop()
@@ -117,43 +119,63 @@ class _Run:
                 # After a cancelled run nothing may be waited for.
                 stop.cancel()
 
-    def _worked(self, shared: Shared, inputs: Inputs, work: ReviewWork | CommentWork | GroupWork, stop: Stop) -> Ending:
-        listener = LogListener(self.quiet.line)
+    def _worked(self, shared: Shared, inputs: Inputs, work: Work, stop: Stop) -> Ending:
         match work:
             case ReviewWork():
-                made = review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
-                return self._reviewed(shared, inputs, work.repo, made)
+                made = self._looked(shared, inputs, work, stop)
+                return self._told(shared, inputs, work.repo, made, may_write=not work.is_certain)
             case CommentWork():
-                answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
-                if answered.review is None:
-                    return of_answer(answered)
-                if answered.missing:
-                    self.teller.note(Level.WARNING, answered.missing)
-                elsewhere = work.order.comment.kind is CommentKind.CONVERSATION
-                return self._reviewed(shared, inputs, work.order.place.repo, answered.review, elsewhere=elsewhere)
+                return self._answered(shared, inputs, work, stop)
+            case NoWork():
+                return self._standing(shared, inputs, work.standing, ending.of_nothing(work.reason), stop)
             case GroupWork():
                 # A neutral job lets the queue go on, as the server's check does.
                 return ending.of_skip(Skipped(reason=GROUP, is_short=True), require_coverage=inputs.require_coverage)
 
-    def _reviewed(
-        self, shared: Shared, inputs: Inputs, repo: RepoName, made: Reviewed | Skipped, *, elsewhere: bool = False
-    ) -> Ending:
-        """What came of a review, written where it belongs. `elsewhere`: the run's own check is not on the pull request."""
-        if isinstance(made, Skipped):
-            return ending.of_skip(made, require_coverage=inputs.require_coverage)
-        before = self.teller.age() - (shared.clock.now() - made.began)
-        end = self.teller.reviewed(made, seconds_before=before)
-        if made.untold:
-            # What may not write a review is not asked to write a status.
-            return end
-        place = shared.own_place(repo, 0)
-        head = CommitSha(made.review.change.head)
-        is_told = tell_status(
-            place.client, self.env, repo, head, end, stop=shared.stop(STATUS_SECONDS), fields=self._fields
-        )
-        if elsewhere and is_told and end.exit_code == ending.GATE_FAILED:
+    def _looked(self, shared: Shared, inputs: Inputs, work: ReviewWork, stop: Stop) -> Reviewed | Skipped:
+        listener = LogListener(self.quiet.line)
+        return review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+
+    def _answered(self, shared: Shared, inputs: Inputs, work: CommentWork, stop: Stop) -> Ending:
+        listener = LogListener(self.quiet.line)
+        answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+        if answered.review is None:
+            return self._standing(shared, inputs, work.standing, of_answer(answered), stop)
+        if answered.missing:
+            self.teller.note(Level.WARNING, answered.missing)
+        end = self._told(shared, inputs, work.order.place.repo, answered.review)
+        if isinstance(answered.review, Skipped):
+            return self._standing(shared, inputs, work.standing, end, stop)
+        if (
+            work.order.comment.kind is CommentKind.CONVERSATION
+            and end.exit_code == ending.GATE_FAILED
+            and self.is_status
+        ):
             # The run of such a comment is shown on the default branch, which must not turn red for a pull request.
             return replace(end, exit_code=ending.PASSED)
+        return end
+
+    def _standing(self, shared: Shared, inputs: Inputs, work: ReviewWork | None, end: Ending, stop: Stop) -> Ending:
+        """The end of a run that reviewed nothing: `end`, or the verdict of the head that its check stands on."""
+        made = None if work is None else self._looked(shared, inputs, work, stop)
+        if work is None or not isinstance(made, Reviewed):
+            return end
+        return self._told(shared, inputs, work.repo, made, may_write=not work.is_certain)
+
+    def _told(
+        self, shared: Shared, inputs: Inputs, repo: RepoName, made: Reviewed | Skipped, *, may_write: bool = True
+    ) -> Ending:
+        """What came of a review, written where it belongs, and as a status on the head that it is about."""
+        if isinstance(made, Skipped):
+            end, head = ending.of_skip(made, require_coverage=inputs.require_coverage), made.head
+        else:
+            before = self.teller.age() - (shared.clock.now() - made.began)
+            end, head = self.teller.reviewed(made, seconds_before=before), CommitSha(made.review.change.head)
+            # What may not write a review is not asked to write a status.
+            may_write = may_write and not made.untold
+        if head is not None and may_write:
+            client, stop = shared.own_place(repo, 0).client, shared.stop(STATUS_SECONDS)
+            self.is_status = tell_status(client, self.env, repo, head, end, stop=stop, fields=self._fields)
         return end
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.github.gestures import queue_merge
-from bot.sandbox.github.talk import say
+from bot.sandbox.github.talk import reply, say
 from bot.sandbox.github.world import APP_PERMISSIONS
 
 GATE = "gate:\n  fail_on: high\n"
@@ -67,6 +67,21 @@ def test_what_is_no_command_asks_github_nothing(stage) -> None:
     ran = comment(stage, pull, "Looks good to me.")
     assert (ran.code, ran.outputs["verdict"], len(ran.said("notice"))) == (0, "neutral", 1)
     assert list(stage.github.requests) == []
+
+
+@pytest.mark.parametrize("body", ["Looks good to me.", "/spark explain"])
+def test_a_comment_in_a_thread_does_not_turn_a_red_head_green(stage, body) -> None:
+    pull = stage.open(GATE)
+    assert stage.on_pull(pull).code == 1
+    calls = len(stage.endpoint.requests)
+    thread = next(iter(stage.repo.threads.values()))
+    made = reply(stage.repo, thread, body, by="mona")
+    event = "pull_request_review_comment"
+    ran = stage.run(event, stage.payload(event, "created", comment=made))
+    assert (ran.code, ran.outputs["verdict"]) == (1, "fail")
+    assert len([review for review in stage.reviews() if review.body]) == 1
+    kinds = len(stage.endpoint.requests) - calls
+    assert kinds <= 1, "more than the reply or the command itself was asked about"
 
 
 def test_a_merge_group_is_not_held_up(stage) -> None:

@@ -139,10 +139,18 @@ class _Run:
     def _answered(self, shared: Shared, inputs: Inputs, work: CommentWork, stop: Stop) -> Ending:
         listener = LogListener(self.quiet.line)
         answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+        if answered.failure is not None:
+            end = ending.of_error(answered.failure)
+            if answered.outcome.commit is not None:
+                # Nobody else looks at this head: without a word it would pass for one that nothing is wrong with.
+                self._on_head(shared, work.order.place.repo, answered.outcome.commit, end)
+            return end
+        if answered.missing and (answered.review is not None or answered.failure is not None):
+            self.teller.note(Level.WARNING, answered.missing)
+        if answered.failure is not None:
+            return ending.of_error(answered.failure)
         if answered.review is None:
             return self._standing(shared, inputs, work.standing, of_answer(answered), stop)
-        if answered.missing:
-            self.teller.note(Level.WARNING, answered.missing)
         end = self._told(shared, inputs, work.order.place.repo, answered.review)
         if isinstance(answered.review, Skipped):
             return self._standing(shared, inputs, work.standing, end, stop)
@@ -174,9 +182,12 @@ class _Run:
             # What may not write a review is not asked to write a status.
             may_write = may_write and not made.untold
         if head is not None and may_write:
-            client, stop = shared.own_place(repo, 0).client, shared.stop(STATUS_SECONDS)
-            self.is_status = tell_status(client, self.env, repo, head, end, stop=stop, fields=self._fields)
+            self._on_head(shared, repo, head, end)
         return end
+
+    def _on_head(self, shared: Shared, repo: RepoName, head: CommitSha, end: Ending) -> None:
+        client, stop = shared.own_place(repo, 0).client, shared.stop(STATUS_SECONDS)
+        self.is_status = tell_status(client, self.env, repo, head, end, stop=stop, fields=self._fields)
 
     @property
     def _fields(self) -> dict[str, log.Field]:

@@ -139,16 +139,14 @@ class _Run:
     def _answered(self, shared: Shared, inputs: Inputs, work: CommentWork, stop: Stop) -> Ending:
         listener = LogListener(self.quiet.line)
         answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+        if answered.missing and (answered.review is not None or answered.failure is not None):
+            self.teller.note(Level.WARNING, answered.missing)
         if answered.failure is not None:
             end = ending.of_error(answered.failure)
             if answered.outcome.commit is not None:
                 # Nobody else looks at this head: without a word it would pass for one that nothing is wrong with.
                 self._on_head(shared, work.order.place.repo, answered.outcome.commit, end)
             return end
-        if answered.missing and (answered.review is not None or answered.failure is not None):
-            self.teller.note(Level.WARNING, answered.missing)
-        if answered.failure is not None:
-            return ending.of_error(answered.failure)
         if answered.review is None:
             return self._standing(shared, inputs, work.standing, of_answer(answered), stop)
         end = self._told(shared, inputs, work.order.place.repo, answered.review)

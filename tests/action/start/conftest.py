@@ -47,6 +47,12 @@ def _module(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def stock() -> Path:
+    """An interpreter with nothing installed."""
+    return STOCK
+
+
+@pytest.fixture(scope="session")
 def ready() -> ModuleType:
     """`action/spark_ready.py`."""
     return _module("spark_ready")

@@ -27,10 +27,20 @@ def executable(path: Path, script: str) -> Path:
 
 
 def test_the_step_of_the_action_runs_this_file_apart_from_the_workspace() -> None:
-    steps = safe_load((ROOT / "action.yml").read_text("utf-8"))["runs"]["steps"]
-    assert len(steps) == 1
-    words = shlex.split(steps[0]["run"].strip("'"))
-    assert words[-2:] == ["-I", "$GITHUB_ACTION_PATH/action/start.py"]
+    (step,) = safe_load((ROOT / "action.yml").read_text("utf-8"))["runs"]["steps"]
+    words = shlex.split(step["run"])
+    assert words[-3:] == ["$python", "-I", "$GITHUB_ACTION_PATH/action/start.py"]
+
+
+def test_the_step_starts_where_only_python_is_there_and_says_where_no_python_is(runner: Any, stock: Path) -> None:
+    (step,) = safe_load((ROOT / "action.yml").read_text("utf-8"))["runs"]["steps"]
+    command = ["/bin/bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
+    tools = executable(runner.home / "python" / "python", f'exec {stock} "$@"').parent
+    for path, code in ((tools, 7), (runner.home / "nothing", 2)):
+        env = {**runner.env, "PATH": f"{path}:{runner.env['PATH']}", "GITHUB_ACTION_PATH": str(runner.action)}
+        done = subprocess.run(command, cwd=runner.workspace, env=env, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (code, "")
+        assert ("actions/setup-python" in done.stdout) == (code == 2)
 
 
 def test_a_clean_runner_installs_and_compiles_once_and_then_starts_from_what_is_there(
@@ -198,6 +208,7 @@ def test_an_old_python_says_which_is_needed_and_how_to_get_it(
     outputs_file: Callable[[str], dict[str, str]],
 ) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "outputs"))
+    monkeypatch.setenv("RUNNER_TOOL_CACHE", str(tmp_path))
     assert starting.start(version) == 2
     said = capsys.readouterr().out
     assert said.startswith("::error title=")
@@ -207,6 +218,20 @@ def test_an_old_python_says_which_is_needed_and_how_to_get_it(
     told = outputs_file((tmp_path / "outputs").read_text())
     assert told["verdict"] == "neutral"
     assert "3.11" in told["reason"]
+
+
+def test_an_old_python_takes_the_newest_fitting_one_of_the_tool_cache(
+    runner: Any, started: Started, stock: Path
+) -> None:
+    tools = Path(runner.env["RUNNER_TOOL_CACHE"]) / "Python"
+    for version in ("3.12.9", "3.12.10", "3.12.11-rc.1", "3.9.1", "3.14.1"):
+        here = "exit 9" if version != "3.12.10" else f'[ "$1" = -I ] && exec {stock} "$@"'
+        executable(tools / version / "x64" / "bin" / "python3", here)
+    old = f"import sys; sys.path.insert(0, {str(runner.action / 'action')!r}); import start; start.start((3, 10))"
+    command = [str(stock), "-I", "-c", old]
+    done = subprocess.run(command, cwd=runner.workspace, env=runner.env, capture_output=True, text=True, check=False)
+    assert started(done)["argv"] == ["action"]
+    assert done.returncode == 7
 
 
 @pytest.mark.parametrize("name", ["start.py", "boot.py"])

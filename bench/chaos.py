@@ -61,7 +61,7 @@ For each fault of the endpoint and of GitHub: what the user sees, and what was k
 
 The pull request is the demo's; its review at effort `standard` has {findings} findings when nothing goes wrong. "Once" means
 the first try of each distinct call (of each distinct prompt at the endpoint); "always" means every call. A stall is noticed
-after 0.3 s here (10 s in real use), and deadlines are short. Numbers of findings: in the result (so on the terminal and in
+after 1 s here (10 s in real use), and deadlines are short. Numbers of findings: in the result (so on the terminal and in
 every file format), as line comments on the pull request, and in a summary or a comment there. After each row the fault is
 taken away and, where the first run may have posted a part, the review is run again: everything must then be on the pull
 request. "Twice" counts what is there more than once in the end.

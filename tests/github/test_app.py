@@ -66,10 +66,10 @@ def test_a_token_is_renewed_ten_minutes_before_its_end_while_the_old_one_is_used
     read(desk, client)
     assert len(mints(desk)) == 1
     desk.clock.time += 30
-    desk.server.faults.add(Fault(match=MINT, kind=FaultKind.STALL, seconds=0.3))
+    desk.server.faults.add(Fault(match=MINT, kind=FaultKind.STALL, seconds=1.5))
     began = time.monotonic()
     read(desk, client)
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < 1.2
     until(lambda: len(mints(desk)) >= 2)
 
 
@@ -172,7 +172,7 @@ def test_a_github_that_gives_no_token_is_the_outside_world_s_fault(desk, key) ->
 
 def test_a_cancel_is_felt_while_a_token_is_waited_for(desk, key, until) -> None:
     installation = desk.install(key)
-    desk.server.faults.add(Fault(match=MINT, kind=FaultKind.STALL, seconds=0.6, times=1))
+    desk.server.faults.add(Fault(match=MINT, kind=FaultKind.STALL, seconds=3.0, times=1))
     client = desk.app(key).client(installation.id, REPO)
     stop = desk.clock.stop()
     answers: list[object] = []
@@ -184,23 +184,23 @@ def test_a_cancel_is_felt_while_a_token_is_waited_for(desk, key, until) -> None:
     began = time.monotonic()
     stop.cancel()
     asking.join(5)
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 2.0
     assert answers == [Cut(reason="GitHub gave no token in time")]
 
 
 def test_the_token_and_the_facts_are_asked_for_side_by_side_and_beside_the_caller(desk, key) -> None:
     installation = desk.install(key)
     app = desk.app(key)
-    desk.server.latency = 0.4
+    desk.server.latency = 0.7
     began = time.monotonic()
     client = app.client(installation.id, REPO)
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < 0.6
     read(desk, client)
     assert client.login == "spark-app[bot]"
-    # Two round trips one after the other: the token, then the read; a third would make it 1.2.
-    assert time.monotonic() - began < 1.15
+    # Two round trips one after the other: the token, then the read; a third would make it 2.1.
+    assert time.monotonic() - began < 2.0
     (facts,) = desk.sent("GET", "/app")
-    assert abs(facts.started - mints(desk)[0].started) < 0.3
+    assert abs(facts.started - mints(desk)[0].started) < 0.6
 
 
 def test_clients_with_different_tokens_share_the_connections(desk, key) -> None:
@@ -225,12 +225,12 @@ def test_a_job_that_ends_does_not_wait_for_a_silent_github(desk, key, until) -> 
     installation = desk.install(key)
     client = desk.app(key).client(installation.id, REPO)
     read(desk, client)
-    desk.server.faults.add(Fault(match=f"GET /repos/{REPO}/pulls", kind=FaultKind.STALL, seconds=0.5))
+    desk.server.faults.add(Fault(match=f"GET /repos/{REPO}/pulls", kind=FaultKind.STALL, seconds=2.0))
     client.submit(read, desk, client, f"/repos/{REPO}/pulls")
     until(lambda: len(desk.server.faults.struck) == 1)
     began = time.monotonic()
     client.close()
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 1.2
 
 
 def test_the_app_knows_itself_after_asking_once(desk, key) -> None:

@@ -16,7 +16,7 @@ from bot.model.endpoint import HttpOptions
 from bot.review.ports import Stop, StreamEnd
 from bot.sandbox.endpoint import fixed, parse_fault
 
-AT_ONCE = 0.05
+AT_ONCE = 0.25
 PATIENT = HttpOptions(connect_seconds=5.0, stall_seconds=5.0, reasoning_seconds=5.0)
 
 
@@ -245,7 +245,7 @@ def test_an_answer_that_drips_ends_with_the_deadline(raw: Callable, caller: Call
 
     seen = caller(raw(drip).url).ask(deadline=0.5)
     assert seen.report.end is StreamEnd.DEADLINE
-    assert seen.seconds < 0.65
+    assert seen.seconds < 1.5
 
 
 @pytest.fixture

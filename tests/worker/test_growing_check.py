@@ -33,7 +33,8 @@ def test_it_is_updated_about_once_a_second_with_the_newest_state(written: tuple[
     *updates, closed = room.sent("PATCH", "/check-runs/")
     assert 1 <= len(updates) <= ended.timing["done"]
     starts = [opened.started, *(seen.started for seen in updates)]
-    assert all(later - earlier > 0.95 for earlier, later in itertools.pairwise(starts))
+    # A second apart where they are sent. On a busy machine one arrives late, and the next seems to be early.
+    assert all(later - earlier > 0.5 for earlier, later in itertools.pairwise(starts))
     assert closed.json["status"] == "completed"
 
     first = updates[0].json["output"]

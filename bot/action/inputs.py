@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from bot.errors import ConfigError
-from bot.review.config import CONFIG_PATH
+from bot.review.config import CONFIG_PATH, glob_spec
 from bot.review.model import Effort, Severity
 from bot.settings.values import Secret, dollars
 
@@ -102,7 +102,7 @@ def read_inputs(env: Mapping[str, str]) -> Inputs:
         never_fail=gate == NEVER,
         effort=read("effort", Effort, f"one of {', '.join(effort.value for effort in Effort)}"),
         config=read("config", _repository_path, f"a path in the repository, such as {CONFIG_PATH}") or CONFIG_PATH,
-        paths_ignore=_lines(text("paths-ignore")),
+        paths_ignore=read("paths-ignore", _globs, "patterns as in .gitignore, one a line") or (),
         post=True if post is None else post,
         sarif_file=Path(sarif_file) if sarif_file else None,
         analyzer_sarif=tuple(Path(line) for line in _lines(text("analyzer-sarif"))),
@@ -121,6 +121,12 @@ def _flag(value: str) -> bool:
 
 def _gate(value: str) -> Severity | str:
     return value if value == NEVER else Severity(value)
+
+
+def _globs(value: str) -> tuple[str, ...]:
+    globs = _lines(value)
+    glob_spec(globs)
+    return globs
 
 
 def _number(value: str) -> int:

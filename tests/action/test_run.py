@@ -174,6 +174,7 @@ def test_github_down_before_the_review_is_told_and_exits_with_3(stage) -> None:
         ("review:\n  efort: deep\n", {}, 2, ".github/spark.yml:2"),
         ("", {"config": "tools/spark.yml"}, 2, "the base branch has no such file"),
         ("", {"api": "soap"}, 2, "the input api is 'soap'"),
+        ("", {"paths_ignore": "*.md\n!"}, 2, "the input paths-ignore is"),
         ("", {"fail_on": "bad"}, 2, "the input fail-on is 'bad'"),
         ("", {"github_token": "ghs_nobody"}, 2, "401"),
         ("", {"analyzer_sarif": "gone.sarif"}, 2, "gone.sarif"),

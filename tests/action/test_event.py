@@ -17,6 +17,7 @@ from bot.commands.model import CommentKind
 from bot.errors import ConfigError, UserError
 from bot.hooks.payload import MalformedDeliveryError
 from bot.review.config import Trigger
+from bot.review.model import RepoName
 
 DATA = Path(__file__).parents[1] / "data" / "webhooks" / "examples.json.xz"
 Read = Callable[..., Work]
@@ -187,6 +188,17 @@ def test_a_file_that_is_no_payload_is_refused_in_one_line(read: Read, body: byte
     for event in ("pull_request", "issue_comment", "merge_group"):
         with pytest.raises(MalformedDeliveryError):
             read(event, body, repo="acme/shop")
+
+
+@pytest.mark.parametrize(
+    ("payload_inputs", "number"), [({"pull": "7"}, 7), ({"number": "#8"}, 8), ({"pull": "", "number": "9"}, 9)]
+)
+def test_a_dispatched_run_is_told_its_pull_by_the_form(read: Read, payload_inputs: dict[str, str], number: int) -> None:
+    body = json.dumps({"inputs": payload_inputs}).encode()
+    assert read("workflow_dispatch", body, repo="acme/shop") == ReviewWork(repo=RepoName("acme/shop"), number=number)
+    other = read("workflow_dispatch", body, repo="acme/shop", pull=5)
+    assert isinstance(other, ReviewWork)
+    assert other.number == 5
 
 
 @pytest.mark.parametrize("name", ["", "acme", "acme/..", "acme/shop/x", "acme/../x", "a b/c"])

@@ -76,4 +76,5 @@ class PullMemory:
             is_ours=self._notes.is_ours(note),
             in_conversation=in_conversation,
             state=note.state,
+            login=note.login,
         )

@@ -30,6 +30,7 @@ from bot.review.render.markers import (
     read_state_marker,
     split_ending,
 )
+from bot.review.vouched import Witnesses, is_believed, of_threads
 
 NOTE_TEXT: Final = 1_500
 """Characters of the anchored lines that a note carries."""
@@ -53,6 +54,8 @@ class PastNote:
     in_conversation: bool
     state: str
     """Of a review, as GitHub says it; empty for a comment."""
+    login: str = ""
+    """Who wrote it."""
 
 
 class Standing(StrEnum):
@@ -116,8 +119,10 @@ def assemble(
 
     `may_write` may ask GitHub; it is asked about those alone who resolved a thread of ours or put a thumb down.
     """
-    ours = [note for note in notes if note.is_ours and note.state != "PENDING"]
     may_write = cache(may_write)
+    witnesses = Witnesses(threads, notes, may_write=may_write)
+    threads = of_threads(threads, witnesses)
+    ours = [note for note in notes if note.is_ours and note.state != "PENDING" and is_believed(note, witnesses)]
     for thread in threads:
         # Before those who put a thumb down: anybody can do that, and only so many are asked about.
         if thread.is_ours and (by := _resolver(thread)):

@@ -12,7 +12,7 @@ from bot.github import repo_memory
 from bot.github.repo_memory import RepoMemory
 from bot.review.memory import CommentId, Dismissal, FindingNote
 from bot.review.model import Category, Effort, Fingerprint, RepoName, Severity
-from bot.review.render.markers import dismissal_marker, finding_marker, note_marker
+from bot.review.render.markers import answer_marker, dismissal_marker, finding_marker, note_marker
 from bot.sandbox.github import Fault, talk
 from bot.settings import read_settings
 from bot.wiring import Shared
@@ -75,8 +75,9 @@ def dismissed(
     desk, thread, *, by="ada", how="ignored", excuses=True, said_by=ACCOUNT, open_=False, reason="It is meant so"
 ):
     """The answer to `/spark ignore`, and the thread resolved by us."""
+    asked = talk.reply(desk.repo, thread, f"/spark ignore {reason}", by=by)
     mark = dismissal_marker(Dismissal(by=by, reason=reason, how=how, excuses=excuses, held_open=open_))
-    talk.reply(desk.repo, thread, f"Dismissed.\n\n{mark}", by=said_by)
+    talk.reply(desk.repo, thread, f"Dismissed.\n\n{mark}\n{answer_marker(f'thread-{asked.id}')}", by=said_by)
     if not open_:
         thread.resolved_by = desk.world.user(ACCOUNT)
 
@@ -116,6 +117,19 @@ def test_nothing_is_believed_where_github_does_not_say_who_we_are(desk, memory, 
     assert titles(memory()) == []
     desk.server.faults.clear()
     assert titles(memory()) == ["Line 3 is wrong"]
+
+
+def test_a_dismissal_that_answers_nobody_who_may_write_is_not_believed_of_an_account_that_all_workflows_share(
+    desk, memory, made
+) -> None:
+    mark = dismissal_marker(Dismissal(by="ada", reason="", how="ignored", excuses=True))
+    for line, key in ((3, ""), (4, f"\n{answer_marker('thread-7')}")):
+        thread = finding(desk, made[0], line)
+        talk.reply(desk.repo, thread, f"The plan:\n\n{mark}{key}", by=ACCOUNT)
+        thread.resolved_by = desk.world.user(ACCOUNT)
+    assert titles(memory()) == []
+    dismissed(desk, finding(desk, made[0], 5), by="grace")
+    assert titles(memory()) == []
 
 
 def test_what_holds_for_its_pull_alone_is_not_remembered(desk, memory, made) -> None:

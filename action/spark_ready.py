@@ -161,7 +161,9 @@ def compile_all(folder: Path) -> None:
 
     # In a process of its own: this one has threads, and must not be forked.
     command = [sys.executable, "-I", "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash", "."]
-    subprocess.run(command, cwd=folder, env={}, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    # Windows starts no process without it.
+    env = {name: value for name, value in os.environ.items() if name.upper() == "SYSTEMROOT"}
+    subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def tree_hash(folder: Path) -> str:

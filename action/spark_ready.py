@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import spark_unpack
+from spark_install import CannotStartError, compile_all, install, one_line
 from spark_unpack import BadArchiveError, is_ready, platform_tag, publish
 
 OUTSIDE: Final = 3
@@ -29,29 +30,13 @@ BUNDLES: Final = "action/bundles.json"
 DOWNLOAD_SECONDS: Final = 60.0
 """For a whole bundle of 50 MB; longer than that the packages themselves come sooner."""
 READ_SECONDS: Final = 10.0
-INSTALL_SECONDS: Final = 300.0
 CODE: Final = "code"
 """The folder of a ready directory that holds our package `bot`."""
 SITE: Final = "site"
 """The folder with the dependencies."""
 _CHUNK: Final = 1 << 18
 
-_CHILDREN_SEE: Final = """
-    PATH HOME USERPROFILE APPDATA LOCALAPPDATA SYSTEMROOT TEMP TMP TMPDIR LANG LC_ALL XDG_CACHE_HOME XDG_CONFIG_HOME
-    HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE
-    PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX PIP_TRUSTED_HOST PIP_CERT PIP_PROXY PIP_CACHE_DIR
-    PIP_DEFAULT_TIMEOUT PIP_RETRIES
-    UV_INDEX UV_DEFAULT_INDEX UV_INDEX_URL UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_NO_INDEX UV_OFFLINE UV_CACHE_DIR
-    UV_NATIVE_TLS UV_SYSTEM_CERTS UV_HTTP_TIMEOUT
-"""
-"""What an installer's environment holds: none of the job's secrets. Where packages come from may be chosen, since the lock
-says what is in them; where and how they are installed may not."""
-
 Tell = Callable[[str], None]
-
-
-class CannotStartError(Exception):
-    """Nothing could be made ready. Its text is one line and names the remedy."""
 
 
 class _NoBundleError(Exception):
@@ -135,9 +120,13 @@ def _install_beside(locked: Path, coded: Path, action: Path, env: Mapping[str, s
     """Install the packages, and compile our own code meanwhile: most of an install is waiting for the network."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a start that finds all ready does without it
 
+    def fill(into: Path) -> None:
+        tell(install(action / LOCK, into / SITE, env))
+        compile_all(into)
+
     with ThreadPoolExecutor(1) as beside:
         compiled = beside.submit(_make_code, coded, action)
-        publish(locked, lambda into: _install(action / LOCK, into / SITE, env, tell))
+        publish(locked, fill)
         compiled.result()
 
 
@@ -153,17 +142,6 @@ def _make_code(place: Path, action: Path) -> None:
         compile_all(into)
 
     publish(place, fill)
-
-
-def compile_all(folder: Path) -> None:
-    """Write the bytecode of every module under `folder`, by all processors. What does not compile is left alone."""
-    import subprocess  # noqa: PLC0415 - as above
-
-    # In a process of its own: this one has threads, and must not be forked.
-    command = [sys.executable, "-I", "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash", "."]
-    # Windows starts no process without it.
-    env = {name: value for name, value in os.environ.items() if name.upper() == "SYSTEMROOT"}
-    subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def tree_hash(folder: Path) -> str:
@@ -242,89 +220,14 @@ def _download(bundle: Bundle, target: Path) -> None:
                 seen.update(chunk)
                 file.write(chunk)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _NoBundleError(_line(str(error) or type(error).__name__)) from error
+        raise _NoBundleError(one_line(str(error) or type(error).__name__)) from error
     if got != bundle.size:
         raise _NoBundleError(f"it ended after {got} of {bundle.size} bytes")
     if seen.hexdigest() != bundle.sha256:
         raise _NoBundleError("its SHA-256 is not the one of the release")
 
 
-# -- the packages of the lock ----------------------------------------------------------------------------------------
-
-
-def _install(lock: Path, site: Path, env: Mapping[str, str], tell: Tell) -> None:
-    """Install the lock's packages into `site`. Raises CannotStartError."""
-    wanted = ["--target", str(site), "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(lock)]
-    site.mkdir()
-    problems = []
-    if uv := _uv(env):
-        command = [uv, "pip", "install", "--quiet", "--no-config", "--python", sys.executable, *wanted]
-        if (problem := _ran(command, site, env)) is None:
-            tell("Installed the packages of the lock by uv.")
-            return compile_all(site)
-        problems.append(f"uv: {problem}")
-    quiet = ["--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--no-warn-script-location"]
-    # uv reads no pip.conf, so pip may get what uv did not.
-    if (
-        problem := _ran([sys.executable, "-I", "-m", "pip", "install", *quiet, "--upgrade", *wanted], site, env)
-    ) is None:
-        tell("".join(["Installed the packages of the lock by pip", *(f"; {problem}" for problem in problems), "."]))
-        return compile_all(site)
-    problems.append(f"pip: {problem}")
-    raise CannotStartError(
-        f"Spark's dependencies could not be installed ({'; '.join(problems)}). "
-        "Let the runner reach github.com or a package index (PIP_INDEX_URL), and give it pip or uv."
-    )
-
-
-def _uv(env: Mapping[str, str]) -> str | None:
-    """The uv on PATH; none that a pull request could have brought along."""
-    import shutil  # noqa: PLC0415 - as above
-
-    workspace = Path(env.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
-
-    def is_ours(place: str) -> bool:
-        return Path(place).is_absolute() and not Path(place).resolve().is_relative_to(workspace)
-
-    folders = [folder for folder in env.get("PATH", "").split(os.pathsep) if is_ours(folder)]
-    found = shutil.which("uv", path=os.pathsep.join(folders))
-    # Windows looks in the current directory first, whatever the path says.
-    return found if found is not None and is_ours(str(Path(found).parent)) else None
-
-
-def _ran(command: list[str], folder: Path, env: Mapping[str, str]) -> str | None:
-    """Run an installer in `folder`; None when it did its work, otherwise its last line."""
-    import subprocess  # noqa: PLC0415 - as above
-
-    allowed = set(_CHILDREN_SEE.split())
-    seen = {name: value for name, value in env.items() if name.upper() in allowed}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=seen,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"took more than {INSTALL_SECONDS:.0f} s"
-    except OSError as error:
-        return _line(str(error))
-    if done.returncode == 0:
-        return None
-    said = [line for line in (done.stderr or done.stdout).decode("utf-8", "replace").splitlines() if line.strip()]
-    return _line(said[-1]) if said else f"left with {done.returncode}"
-
-
 # -- what is said ----------------------------------------------------------------------------------------------------
-
-
-def _line(text: str) -> str:
-    """Foreign text as a part of one line that starts no workflow command."""
-    shown = "".join(char if char.isprintable() else " " for char in text.replace("##[", "# # ["))
-    return " ".join(shown.split())[:300]
 
 
 def _tell(text: str) -> None:
@@ -332,7 +235,7 @@ def _tell(text: str) -> None:
 
 
 def _give_up(text: str, env: Mapping[str, str]) -> None:
-    text = _line(text)
+    text = one_line(text, 2_000)
     print("::error title=Spark cannot start::" + text.replace("%", "%25"), flush=True)
     if path := env.get("GITHUB_OUTPUT"):
         with Path(path).open("a", encoding="utf-8") as file:

@@ -227,6 +227,15 @@ def test_a_thread_of_a_fork_is_answered_by_nobody_and_no_write_is_tried(stage) -
     assert [seen.path for seen in stage.github.requests if seen.method != "GET" and seen.path != "/graphql"] == []
 
 
+def test_a_command_in_the_text_of_a_review_is_answered_in_the_conversation(talked) -> None:
+    stage, pull = talked
+    said = talk.review(stage.repo, pull.number, "/spark help", by="reader")
+    payload = stage.payload("pull_request_review", "submitted", by="reader", pull=pull, review=said)
+    ran = stage.run("pull_request_review", payload)
+    assert (ran.code, reactions(said)) == (0, ["eyes"]), ran.log
+    assert newest(stage).startswith("@reader These are the commands")
+
+
 # -- what the token may not do --------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import itertools
 import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -463,7 +464,8 @@ def test_a_refused_token_stops_the_job(desk, pull) -> None:
 def test_a_workflow_s_token_posts_and_knows_its_own_reviews(desk, pull) -> None:
     token = "ghs_" + "workflow" * 5
     desk.world.actions_token("acme/shop", token)
-    done = desk.publisher(pull, token=token).publish(draft(pull, good(2)))
+    findings = [replace(each, body=f"**High · bug · It breaks**\n\n{each.body}") for each in good(2)]
+    done = desk.publisher(pull, token=token).publish(draft(pull, findings))
     assert len(done.posted) == 2
     assert set(desk.publisher(pull, token=token).recall().known) == {"finding-0", "finding-1"}
 

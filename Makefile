@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Three test processes for two cores: many tests wait, for a server to start or a connection to be given up.
-JOBS ?= $$((($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2))
+# Two test processes a core: many tests wait, for a server to start or a connection to be given up.
+JOBS ?= $$(($$(getconf _NPROCESSORS_ONLN) * 2))
 
 .PHONY: help demo test check fmt lock zipapp bench clean
 help: ## what can be made

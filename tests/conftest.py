@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 from bot.sandbox.github import GitHubServer
@@ -28,6 +29,10 @@ _NAME = "spark_contract_checker"
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+
+# The same cases in each run, however slow the machine. `pytest --hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("suite")
 
 # What is imported and collected, a million objects, stays to the end. To look through it again and again for what can be
 # freed was a tenth of the suite's time.

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import venv
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -42,9 +42,10 @@ def warm_cache(cache: Path, action: Path) -> Path:
     """A tool cache that an earlier job left, made by the Action's own start with links for the installer's work."""
     ready = _start_module()
 
-    def link(lock: Path, site: Path, _env: Mapping[str, str], _tell: Callable[[str], None]) -> None:
+    def link(lock: Path, site: Path, _env: Mapping[str, str]) -> str:
         site.mkdir()
         link_packages(lock, site)
+        return "Linked."
 
     def compiled(folder: Path) -> None:
         # The bytecode of this checkout: the copies have its dates.
@@ -54,7 +55,7 @@ def warm_cache(cache: Path, action: Path) -> Path:
                 shutil.copytree(kept, place, ignore=shutil.ignore_patterns("*.pytest-*"))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ready, "_install", link)
+        patch.setattr(ready, "install", link)
         patch.setattr(ready, "compile_all", compiled)
         ready.make_ready(action, {"RUNNER_TOOL_CACHE": str(cache)}, lambda _text: None)
     return cache

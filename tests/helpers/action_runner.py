@@ -97,6 +97,8 @@ class Runner:
     """More folders of PATH."""
     cache: Path | None = None
     """The tool cache; below `home` by default."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What whoever set the machine up gave every job."""
     _runs: Iterator[int] = field(default_factory=itertools.count)
 
     def run(
@@ -149,7 +151,7 @@ class Runner:
         code, raw = _ran(
             [bash, "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)],
             place / "workspace",
-            {**(env or {}), **self._environment(place, files, about), **variables},
+            {**self.env, **(env or {}), **self._environment(place, files, about), **variables},
             watch,
         )
         seconds = time.monotonic() - began

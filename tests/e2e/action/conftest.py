@@ -17,6 +17,8 @@ from action_stage import KEY, Stage, action_servers, another_endpoint, stage, st
 __all__ = ["action_servers", "another_endpoint", "stage", "stage_names"]
 
 EXAMPLES = Path(__file__).parents[2] / "data" / "webhooks" / "examples.json.xz"
+IN_NO_EXAMPLE = (("issue", "pull_request"), ("comment", "in_reply_to_id"))
+"""No example is a comment on a pull request, or a reply in a thread."""
 
 
 @pytest.fixture(scope="session")
@@ -80,14 +82,19 @@ def examples() -> dict[str, list[Any]]:
 def real(examples: dict[str, list[Any]]) -> Callable[..., dict[str, Any]]:
     """`real(event, live)`: GitHub's example of the event and action, about what `live` is about.
 
-    Its shape is the example's: a member that only the stand-in has stays out, but for `issue.pull_request`, which no example has.
+    Its shape is the example's: a member that only the stand-in has stays out, but for those of `IN_NO_EXAMPLE`.
     """
 
     def make(event: str, live: Mapping[str, Any]) -> dict[str, Any]:
-        example = next(each for each in examples[event] if each.get("action") == live.get("action"))
+        known = examples[event.removesuffix("_target")]
+        example = next((each for each in known if each.get("action") == live.get("action")), known[0])
         made: dict[str, Any] = _about(copy.deepcopy(example), live)
-        if event == "issue_comment":
-            made["issue"]["pull_request"] = live["issue"]["pull_request"]
+        if "inputs" in live:
+            # Of the workflow's own form.
+            made["inputs"] = live["inputs"]
+        for part, name in IN_NO_EXAMPLE:
+            if name in live.get(part, {}):
+                made[part][name] = live[part][name]
         return made
 
     return make

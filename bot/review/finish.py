@@ -20,7 +20,7 @@ from bot.review.follow import Placed
 from bot.review.gate import decide
 from bot.review.judgement import Judgement, not_posted, weaken
 from bot.review.lasting import let_be
-from bot.review.memory import KnownFinding, PastReview
+from bot.review.memory import KnownFinding, PastReview, StoredVerdict
 from bot.review.model import (
     CommitSha,
     Dropped,
@@ -38,10 +38,12 @@ from bot.review.ports import Amend, DraftComment, Opened, Publisher, ReviewDraft
 from bot.review.render.comments import comment_body, entry, summary_body, with_refused
 from bot.review.render.markers import RoundMarker, finding_marker, round_marker
 from bot.review.render.safe import Redactor
-from bot.review.rounds import CONVERGES_AT, Round, is_old, seen_after
+from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
+from bot.review.rounds import CONVERGES_AT, SURE, Round, is_old, seen_after
 from bot.review.scope import Coverage
 from bot.review.settle import Past, of_thread, settle
 from bot.review.tally import Tally
+from bot.review.verdicts import CARRIED, to_keep
 
 _NO_THREAD = "GitHub refused it in an earlier round"
 _OUTAGES = frozenset(
@@ -72,10 +74,12 @@ def assemble(
     book: CoverageBook,
     tally: Tally,
     timing: Timing,
+    key: str = "",
 ) -> tuple[Review, Aftermath]:
     """Everything a review found, with the gate's verdict, and what its post carries beside it.
 
     `findings`: of this round, most severe first. `current`: None where there is no pull, or what is on it is not known.
+    `key`: of what is judged (`verdicts.key_of`); empty where the verdict is not to be kept.
     """
     change = opened.change
     level = fail_level(config, options)
@@ -146,9 +150,24 @@ def assemble(
     # What was looked at with less than the usual effort is looked at again.
     whole = () if effort.rank < usual.rank else book.whole()
     marker = None if current is None else _marker(current, review, whole, settled.homeless)
+    verdict_of_all = None
+    # A look with less than the usual effort says less; in a review of several posts some may never come to be.
+    posted = sum(finding.status is FindingStatus.POSTED for finding in told)
+    if key and review.failure is None and effort.rank >= usual.rank and posted <= SURE:
+        verdict_of_all = to_keep(
+            key,
+            verdict,
+            reason,
+            findings=told,
+            still=[known.note for known in nowhere],
+            recall=past.recall,
+            level=level,
+            min_votes=config.gate.min_votes,
+        )
     aftermath = Aftermath(
         redactor=redactor,
         marker=marker,
+        verdict=verdict_of_all,
         last=past.recall.last,
         homeless=settled.homeless,
         steps=(*followed.steps, *over_with(past.recall, followed.steps)),
@@ -226,6 +245,8 @@ class Aftermath:
     redactor: Redactor
     """Of the review's patch: making one reads every line of it."""
     marker: RoundMarker | None = None
+    verdict: StoredVerdict | None = None
+    """As later runs on the same head are to have it."""
     last: PastReview | None = None
     """The review that is amended when there is nothing new to say."""
     homeless: frozenset[str] = frozenset()
@@ -253,9 +274,10 @@ def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
     homeless = [one for one in review.findings if one.fingerprint in aftermath.homeless]
     marks = [] if aftermath.marker is None else [round_marker(aftermath.marker)]
     marks += [finding_marker(one.fingerprint) for one in homeless]
-    body = summary_body(review, redactor=redactor, run=run, marks=marks)
     last = aftermath.last
     amend = None if comments or last is None else Amend(id=last.id, url=last.url, in_conversation=last.in_conversation)
+    marks += _verdict_marks(aftermath.verdict, last.body if amend is not None and last is not None else "")
+    body = summary_body(review, redactor=redactor, run=run, marks=marks)
     return ReviewDraft(
         commit=review.change.pull.head_sha,
         body=with_refused(body, [(entry(one, redactor), _NO_THREAD) for one in homeless]),
@@ -264,6 +286,12 @@ def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
         amend=amend,
         steps=aftermath.steps,
     )
+
+
+def _verdict_marks(verdict: StoredVerdict | None, replaced: str) -> list[str]:
+    """The verdict, and those on other heads that the text has which is replaced."""
+    old = [one for one in read_verdict_markers(replaced) if verdict is None or one.key != verdict.key]
+    return [verdict_marker(one) for one in [*([] if verdict is None else [verdict]), *old[:CARRIED]]]
 
 
 def publish(

@@ -60,16 +60,18 @@ class FollowUps:
         self._stop = stop
         self._beside = beside
         self._tell = tell
+        self._asks = True
         self.open = 0
         """Messages that are still to come."""
         self.placed: tuple[Placed, ...] = ()
         self.answers: dict[ThreadId, FollowAnswer] = {}
 
-    def begin(self, known: Sequence[KnownFinding], fresh: Fresh | None) -> None:
+    def begin(self, known: Sequence[KnownFinding], fresh: Fresh | None, *, asks: bool = True) -> None:
         """Look for the findings in the change; those whose code changed are asked about when that is over.
 
-        `fresh`: the lines that no earlier round has seen, where that is known.
+        `fresh`: the lines that no earlier round has seen, where that is known. `asks`: whether the model is asked at all.
         """
+        self._asks = asks
         if not known:
             return
         self._files.prefetch(sorted({finding.note.path for finding in known}))
@@ -85,7 +87,7 @@ class FollowUps:
             return
         self.placed = message.placed
         model = self._model
-        if model is None:
+        if model is None or not self._asks:
             return
         for place in self.placed:
             if follow.is_worth_asking(place):

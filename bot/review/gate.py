@@ -41,8 +41,8 @@ def decide(
     which nobody knows; they count like misplaced ones.
     """
     if fail_on is not None:
-        severe = [finding for finding in findings if stands(finding) and _counts(finding, fail_on, min_votes)]
-        of_before = [note for note in still if _counts(note, fail_on, min_votes)]
+        severe = [finding for finding in findings if stands(finding) and counts(finding, fail_on, min_votes)]
+        of_before = [note for note in still if counts(note, fail_on, min_votes)]
         if severe or of_before:
             overruled = sum(finding.status is FindingStatus.DISMISSED for finding in severe)
             but = f", {overruled} of them dismissed by somebody who may not write here" if overruled else ""
@@ -56,13 +56,14 @@ def decide(
 
 
 def stands(finding: Finding) -> bool:
-    """Whether the gate counts it. A dismissal takes a finding out of the gate only where whoever dismissed it may write to the repository: else the author
-    of a pull could wave it through.
+    """Whether the gate counts it. A dismissal takes a finding out of the gate only where whoever dismissed it may write to the
+    repository: else the author of a pull could wave it through.
     """
     return finding.status in _COUNTED or (finding.status is FindingStatus.DISMISSED and not finding.excused)
 
 
-def _counts(finding: Finding | FindingNote, fail_on: Severity, min_votes: int) -> bool:
+def counts(finding: Finding | FindingNote, fail_on: Severity, min_votes: int) -> bool:
+    """Whether it is severe enough, and sure enough, to fail the gate where it stands."""
     if finding.severity.rank < fail_on.rank:
         return False
     return finding.source != "model" or finding.votes is None or finding.votes.in_favour >= min_votes

@@ -147,6 +147,28 @@ class PastReview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """A finding that is severe enough for the gate, when a verdict was given."""
+
+    fingerprint: Fingerprint
+    stood: bool
+    """The gate counted it; False where somebody who may do that had dismissed it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVerdict:
+    """What the gate said of one head, base and configuration, as the mark of a review carries it."""
+
+    key: str
+    """Of what was judged (`verdicts.key_of`)."""
+    passed: bool
+    reason: str
+    deciding: tuple[Deciding, ...] = ()
+    url: str = ""
+    """Of the review that carries it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
     """A finding that was dismissed in some pull of this repository."""
 
@@ -178,3 +200,5 @@ class Recall:
     """Who paused the reviews of this pull; empty when they are not paused."""
     remembered: tuple[Remembered, ...] = ()
     """Of the repository; the newest first."""
+    verdicts: Mapping[str, StoredVerdict] = field(default_factory=dict)
+    """Given on this pull, by their keys; of several with one key the newest."""

@@ -17,7 +17,7 @@ from typing import Final
 
 from bot.diff.model import FilePatch, Patch
 from bot.review.fingerprint import normal
-from bot.review.memory import Dismissal, FindingNote, KnownFinding, PastReview, Recall, Thread
+from bot.review.memory import Dismissal, FindingNote, KnownFinding, PastReview, Recall, StoredVerdict, Thread
 from bot.review.model import Category, Finding, Fingerprint, Severity
 from bot.review.render.markers import (
     NOTE_LINES,
@@ -30,6 +30,7 @@ from bot.review.render.markers import (
     read_state_marker,
     split_ending,
 )
+from bot.review.render.verdict_mark import read_verdict_markers
 from bot.review.vouched import Witnesses, is_believed, of_threads
 
 NOTE_TEXT: Final = 1_500
@@ -137,7 +138,14 @@ def assemble(
     for note in ours:
         for fingerprint in read_finding_markers(note.body):
             known.setdefault(fingerprint, note.url)
-    return Recall(findings=findings, known=known, last=_last(ours), threads=tuple(threads), paused_by=_paused_by(ours))
+    return Recall(
+        findings=findings,
+        known=known,
+        last=_last(ours),
+        threads=tuple(threads),
+        paused_by=_paused_by(ours),
+        verdicts=_verdicts(ours),
+    )
 
 
 def standing(thread: Thread) -> Standing:
@@ -298,6 +306,16 @@ def _last(ours: Sequence[PastNote]) -> PastReview | None:
             return found
         newest = newest or found
     return newest
+
+
+def _verdicts(ours: Sequence[PastNote]) -> dict[str, StoredVerdict]:
+    """Every verdict that a review of ours carries; the newest review's word goes before an older one's."""
+    found: dict[str, StoredVerdict] = {}
+    for note in reversed(ours):
+        if read_review_marker(note.body) is not None:
+            for stored in read_verdict_markers(note.body, note.url):
+                found.setdefault(stored.key, stored)
+    return found
 
 
 def _paused_by(ours: Sequence[PastNote]) -> str:

@@ -131,6 +131,11 @@ def _only(kept: Sequence[FilePatch], fresh: Fresh) -> tuple[tuple[FilePatch, ...
     return tuple(todo), frozenset(earlier)
 
 
+def nothing_to_do(current: Round, kept: Sequence[FilePatch]) -> Round:
+    """The round in which nothing is looked at, for its verdict was given before."""
+    return replace(current, todo=(), earlier=frozenset(hunk.key for file in kept for hunk in file.hunks))
+
+
 def is_old(current: Round | None, anchor: Anchor) -> bool:
     """Whether an earlier round has seen every changed line of the anchor as it is now; False where nobody knows."""
     if current is None or current.fresh is None:

@@ -22,18 +22,19 @@ from bot.review.events import Finished, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
 from bot.review.followups import FollowedUp, FollowUps, KnownPlaced
 from bot.review.looks import Looking, Looks
-from bot.review.memory import Recall, Remembered
+from bot.review.memory import Recall, Remembered, StoredVerdict
 from bot.review.model import Change, Review, Timing
 from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
 from bot.review.prompt import passes
 from bot.review.repository import keep_true
-from bot.review.rounds import Round, begin_round, rules_of
+from bot.review.rounds import Round, begin_round, nothing_to_do, rules_of
 from bot.review.settle import Past
 from bot.review.streams import Heard, Retried, StreamDone
 from bot.review.tally import Tally
 from bot.review.trial import Court
+from bot.review.verdicts import given_before, key_of, repeated
 
 ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
@@ -96,6 +97,8 @@ class _Run:
             tell=self._crew.tell,
         )
         self._open_analyzers = 0
+        self._key = ""
+        """Of what this review judges; empty where its verdict cannot be kept."""
 
     def review(self) -> Review:
         opened = self._opened
@@ -115,6 +118,11 @@ class _Run:
                 # By the usual effort: one review with another does not have all that follow made anew.
                 rules = rules_of(self._usual_effort, self._config, guidelines) if self._model is not None else None
                 current = begin_round(recall, change=opened.change, kept=kept, rules=rules, full=self._full)
+                if rules is not None:
+                    self._key = self._key_by(rules)
+            stored = None if recall is None or self._full or not self._key else repeated(recall, self._key)
+            if current is not None and stored is not None:
+                current = nothing_to_do(current, kept)
             plan = make_plan(
                 opened.change,
                 kept if current is None else current.todo,
@@ -130,9 +138,10 @@ class _Run:
             # The streams first: everything else has the time they take.
             looks.start(plan, names, self._looking(guidelines), run=crew.stream)
             if recall is not None and current is not None:
-                self._follow_ups.begin(recall.findings, current.fresh)
-            # What is not reviewed (generated, vendored, ignored) is not analyzed either; what was reviewed before is.
-            self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
+                self._follow_ups.begin(recall.findings, current.fresh, asks=stored is None)
+            if stored is None:
+                # What is not reviewed (generated, vendored, ignored) is not analyzed either; what was reviewed before is.
+                self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
             self._listen(looks)
             past = Past(
                 recall=recall or Recall(),
@@ -140,7 +149,7 @@ class _Run:
                 answers=self._follow_ups.answers,
                 remembered=self._remembered(remembered),
             )
-            return self._finish(diff_at, book, past, current, unreadable)
+            return self._finish(diff_at, book, past, current, unreadable, stored)
 
     # -- what was there before ---------------------------------------------------------------------------------
 
@@ -150,6 +159,16 @@ class _Run:
         if self._options.full or self._effort is self._usual_effort:
             return self._options.full
         return f"effort {self._effort.value} was asked for"
+
+    def _key_by(self, rules: str) -> str:
+        return key_of(
+            self._opened.change,
+            self._config,
+            rules=rules,
+            level=finish.fail_level(self._config, self._options),
+            require_coverage=self._config.gate.require_coverage or self._options.require_coverage,
+            effort=self._usual_effort,
+        )
 
     def _recalled(self) -> tuple[Recall | None, SparkError | None]:
         """What is on the pull, or why it cannot be read; neither where there is no pull to post on."""
@@ -252,7 +271,13 @@ class _Run:
     # -- ending --------------------------------------------------------------------------------------------------
 
     def _finish(
-        self, diff_at: float, book: CoverageBook, past: Past, current: Round | None, unreadable: SparkError | None
+        self,
+        diff_at: float,
+        book: CoverageBook,
+        past: Past,
+        current: Round | None,
+        unreadable: SparkError | None,
+        stored: StoredVerdict | None,
     ) -> Review:
         tally = self._tally
         first_token = None if tally.first_token is None else tally.first_token - self._started
@@ -269,8 +294,12 @@ class _Run:
             book=book,
             tally=tally,
             timing=timing,
+            key=self._key,
         )
-        if unreadable is not None:
+        if stored is not None:
+            # All that there is to say is on the pull since then.
+            review = given_before(review, stored)
+        elif unreadable is not None:
             # Posting without knowing what stands there already could say everything twice.
             review = finish.unposted(review, unreadable, self._since())
         elif self._services.publisher is not None:

@@ -25,7 +25,7 @@ _REVIEW = re.compile(
     rf'<!-- spark:review v1 \{{"head": "({_COMMIT.pattern})", "base": "({_COMMIT.pattern})", "run": "({_RUN.pattern})"\}} -->'
 )
 
-_PACKED = re.compile(r"<!-- spark:(note|dismissed|state|child) v1 ([A-Za-z0-9+/]{2,60000}) -->")
+_PACKED = re.compile(r"<!-- spark:(note|dismissed|state|child|verdict) v1 ([A-Za-z0-9+/]{2,60000}) -->")
 _ANSWER = re.compile(r"<!-- spark:(answer|step) v1 ([A-Za-z0-9._:-]{1,100}) -->")
 _ROUND = re.compile(r"<!-- spark:round v1 ([1-9][0-9]{0,5})\.([0-9a-f]{1,16})\.([A-Za-z0-9+/]*|!) -->")
 _ALL = (_FINDING, _REVIEW, _PACKED, _ANSWER, _ROUND)
@@ -115,8 +115,8 @@ def note_marker(note: FindingNote) -> str:
         "twins": note.twins,
         "around": list(note.around),
     }
-    mark = _pack("note", value)
-    return mark if len(mark) <= _NOTE_ROOM else _pack("note", {**value, "suggestion": None, "text": ""})
+    mark = pack("note", value)
+    return mark if len(mark) <= _NOTE_ROOM else pack("note", {**value, "suggestion": None, "text": ""})
 
 
 def read_note_marker(body: str) -> FindingNote | None:
@@ -148,7 +148,7 @@ def read_note_marker(body: str) -> FindingNote | None:
 
 def dismissal_marker(dismissal: Dismissal) -> str:
     """The mark of the answer that confirms that a thread's finding was dismissed."""
-    return _pack(
+    return pack(
         "dismissed",
         {
             "by": dismissal.by,
@@ -181,7 +181,7 @@ def state_marker(state: Mapping[str, object]) -> str:
     """The mark of a note that changes something for the pull (`{"paused_by": "ada"}`) or for a thread
     (`{"closed_by": "ada"}`); of several the newest counts.
     """
-    return _pack("state", state)
+    return pack("state", state)
 
 
 def read_state_marker(body: str) -> Mapping[str, object] | None:
@@ -191,7 +191,7 @@ def read_state_marker(body: str) -> Mapping[str, object] | None:
 
 def child_marker(value: Mapping[str, object]) -> str:
     """The mark of a suggestion that stands on other lines than the thread it was asked for in (`children.Child`)."""
-    return _pack("child", value)
+    return pack("child", value)
 
 
 def read_child_marker(body: str) -> Mapping[str, object] | None:
@@ -257,17 +257,29 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data + b" " * (-len(data) % 3)).decode("ascii")
 
 
-def _pack(kind: str, value: Mapping[str, object]) -> str:
+def pack(kind: str, value: Mapping[str, object]) -> str:
+    """The mark of a kind whose value is carried as JSON."""
     # The alphabet has no dash, so nothing in it can end a comment of HTML.
     return f"<!-- spark:{kind} v1 {_base64(json.dumps(value, separators=(',', ':')).encode('ascii'))} -->"
 
 
 def _unpack(kind: str, body: str) -> dict[str, Any] | None:
-    marks = [found[2] for line in _ending(body) if (found := _PACKED.fullmatch(line)) and found[1] == kind]
-    if len(marks) != 1:
-        return None
+    marks = _packed(kind, body)
+    return _opened(marks[0]) if len(marks) == 1 else None
+
+
+def unpack_all(kind: str, body: str) -> list[dict[str, Any]]:
+    """What `pack` wrote, of every mark of that kind at the end of `body`; one that is not whole is left out."""
+    return [value for mark in _packed(kind, body) if (value := _opened(mark)) is not None]
+
+
+def _packed(kind: str, body: str) -> list[str]:
+    return [found[2] for line in _ending(body) if (found := _PACKED.fullmatch(line)) and found[1] == kind]
+
+
+def _opened(mark: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(base64.b64decode(marks[0], validate=True))
+        value = json.loads(base64.b64decode(mark, validate=True))
     except (binascii.Error, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -20,6 +20,7 @@ from bot.action.commands import Level, Quiet
 from bot.action.comments import answer_comment, of_answer
 from bot.action.ending import Ending
 from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, Work, read_work
+from bot.action.group import judge_group
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.report import LogListener
 from bot.action.reviewing import Reviewed, Skipped, review_pull
@@ -35,9 +36,6 @@ from bot.wiring import Shared, Waits
 
 STATUS_SECONDS: Final = 15.0
 """For the commit status, whatever time the review took."""
-GROUP: Final = (
-    "the changes of a merge group are reviewed in their pull requests, and the group itself is not compared with them"
-)
 OWN_VARIABLES: Final = "SPARK_INPUT_"
 """Prefix of the variables that carry inputs; they are no settings."""
 
@@ -129,8 +127,9 @@ class _Run:
             case NoWork():
                 return self._standing(shared, inputs, work.standing, ending.of_nothing(work.reason), stop)
             case GroupWork():
-                # A neutral job lets the queue go on, as the server's check does.
-                return ending.of_skip(Skipped(reason=GROUP, is_short=True), require_coverage=inputs.require_coverage)
+                listener = LogListener(self.quiet.line)
+                found = judge_group(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+                return self._told(shared, inputs, work.repo, found, is_elsewhere=True)
 
     def _looked(self, shared: Shared, inputs: Inputs, work: ReviewWork, stop: Stop) -> Reviewed | Skipped:
         listener = LogListener(self.quiet.line)
@@ -169,16 +168,26 @@ class _Run:
         return self._told(shared, inputs, work.repo, made, may_write=not work.is_certain)
 
     def _told(
-        self, shared: Shared, inputs: Inputs, repo: RepoName, made: Reviewed | Skipped, *, may_write: bool = True
+        self,
+        shared: Shared,
+        inputs: Inputs,
+        repo: RepoName,
+        made: Reviewed | Skipped,
+        *,
+        may_write: bool = True,
+        is_elsewhere: bool = False,
     ) -> Ending:
-        """What came of a review, written where it belongs, and as a status on the head that it is about."""
+        """What came of a review, written where it belongs, and as a status on the head that it is about.
+
+        `is_elsewhere`: there is no pull request to write it on, which says nothing about what the token may.
+        """
         if isinstance(made, Skipped):
             end, head = ending.of_skip(made, require_coverage=inputs.require_coverage), made.head
         else:
             before = self.teller.age() - (shared.clock.now() - made.began)
             end, head = self.teller.reviewed(made, seconds_before=before), CommitSha(made.review.change.head)
             # What may not write a review is not asked to write a status.
-            may_write = may_write and not made.untold
+            may_write = may_write and (is_elsewhere or not made.untold)
         if head is not None and may_write:
             self._on_head(shared, repo, head, end)
         return end

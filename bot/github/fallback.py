@@ -16,7 +16,7 @@ from bot.github.records import PullRecord, read_merge_base
 from bot.review.model import CommitSha
 from bot.review.ports import Stop
 
-_GONE = frozenset({404, 406, 422})
+GONE = frozenset({404, 406, 422})
 """406: larger than `.diff` may be. 404 and 422: GitHub cannot make it."""
 
 
@@ -35,7 +35,7 @@ def fetch_diff(client: GitHubClient, record: PullRecord, *, stop: Stop) -> bytes
             accept=DIFF,
             stop=stop,
             doing=f"reading the diff of {pull.repo}#{pull.number}",
-            bear=_GONE,
+            bear=GONE,
         )
     except SparkError:
         return None

@@ -131,6 +131,9 @@ EAGER_QUERIES = 4
 CHANGED_LINES_PER_QUERY = 20_000
 """Changed lines of the files of one query: the only hint at their size that the files API gives."""
 
+MAX_COMPARED_FILES = 300
+"""[api, commits/compare-two-commits] A comparison lists no more files, all on its first page."""
+
 MAX_COMPARED_BYTES = 10_000_000
 """Blobs above this are not compared here: a text of that size is no review's business, and the machine is shared."""
 

@@ -53,7 +53,7 @@ REVIEW_PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
 EVENTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "pull_request": "a pull request was opened, pushed to, made ready, labelled or closed",
-        "merge_group": "a merge queue waits for the check on a group of pull requests that were reviewed one by one",
+        "merge_group": "a merge queue waits for the check on a group: what merging made of its pull requests is held against what was reviewed in them",
         "issue_comment": "somebody wrote a /spark command in the conversation of a pull request",
         "pull_request_review_comment": "somebody wrote a /spark command, or replied to a finding, on lines of the change",
         "pull_request_review": "somebody wrote a /spark command in the text of a review",

@@ -61,9 +61,13 @@ class _Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
+class Reading:
+    """What round one gave."""
+
     record: PullRecord
     files: list[FileRecord]
+    beyond: str = ""
+    """Why GitHub may have left out files without a word; empty where it has not."""
 
     @property
     def is_of_one_head(self) -> bool:
@@ -109,7 +113,7 @@ class PullSource:
             f"{self._repo}#{self._number} changed each time it was read", remedy="Try again when nobody pushes to it"
         )
 
-    def _read(self) -> _Reading:
+    def _read(self) -> Reading:
         path = f"/repos/{self._repo}/pulls/{self._number}"
         doing = f"reading {self._repo}#{self._number}"
         page = {"per_page": limits.PER_PAGE, "page": 1}
@@ -117,19 +121,23 @@ class PullSource:
         first = self._client.submit(self._client.get, f"{path}/files", stop=self._stop, doing=doing, params=page)
         record = read_pull(pull.result())
         pages = self._client.pages(f"{path}/files", stop=self._stop, doing=doing, first=first.result())
-        return _Reading(record=record, files=[file for reply in pages for file in read_files(reply)])
+        return Reading(record=record, files=[file for reply in pages for file in read_files(reply)])
 
-    def _open(self, reading: _Reading) -> tuple[Opened, CommitSha | None]:
+    def _diff(self, record: PullRecord) -> bytes | None:
+        """`.diff` of the whole of `record`; None where GitHub refuses."""
+        return fetch_diff(self._client, record, stop=self._stop)
+
+    def _open(self, reading: Reading) -> tuple[Opened, CommitSha | None]:
         record, pull = reading.record, reading.record.pull
         lacking = any(file.patch is None and file.status != "unchanged" for file in reading.files)
         diff = None
         queries = self._query(reading)
         if lacking and diff_is_allowed(record):
-            diff = self._client.submit(fetch_diff, self._client, record, stop=self._stop)
+            diff = self._client.submit(self._diff, record)
         draft = from_records(reading.files)
         if draft.missing:
             if diff is None and diff_is_allowed(record):
-                diff = self._client.submit(fetch_diff, self._client, record, stop=self._stop)
+                diff = self._client.submit(self._diff, record)
             found = diff.result() if diff is not None else None
             fill(self._client, record, draft, diff=found, compare=self._compare, stop=self._stop)
         first = queries[0][1].result() if queries else None
@@ -151,7 +159,7 @@ class PullSource:
         )
         return opened, first.head if first is not None else None
 
-    def _query(self, reading: _Reading) -> list[tuple[tuple[Place, ...], _Query]]:
+    def _query(self, reading: Reading) -> list[tuple[tuple[Place, ...], _Query]]:
         """Round two: the base's files and the head's, in as many queries as it takes, the first of them sent."""
         if not self._client.has_token:
             return []
@@ -165,18 +173,22 @@ class PullSource:
         ]
         queries: list[tuple[tuple[Place, ...], _Query]] = []
         for batch in batches(places, weight):
-            number = None if queries else pull.number
+            number = None if queries else self._head_of()
             query = _Query(partial(self._send, pull.repo, batch, number))
             if len(queries) < limits.EAGER_QUERIES:
                 query.start()
             queries.append((batch, query))
         return queries
 
+    def _head_of(self) -> int | None:
+        """The pull whose head is asked for beside the files; None where the head cannot move."""
+        return self._number
+
     def _send(self, repo: RepoName, batch: tuple[Place, ...], number: int | None) -> Future[BlobAnswer]:
         return self._client.submit(query_blobs, self._client, repo, batch, stop=self._stop, number=number)
 
     def _head_files(
-        self, reading: _Reading, queries: list[tuple[tuple[Place, ...], _Query]], first: BlobAnswer | None
+        self, reading: Reading, queries: list[tuple[tuple[Place, ...], _Query]], first: BlobAnswer | None
     ) -> HeadFiles:
         pull = reading.record.pull
         # Where the first query was refused, the others will be too: then single reads begin at once.
@@ -217,7 +229,9 @@ def _rules(pull: Pull, path: str) -> Place:
     return Place(f"refs/heads/{pull.base_ref}", path)
 
 
-def _unlisted(reading: _Reading) -> tuple[Skip, ...]:
+def _unlisted(reading: Reading) -> tuple[Skip, ...]:
+    if reading.beyond:
+        return (Skip(path="(more files)", reason=SkipReason.NO_PATCH, detail=reading.beyond),)
     beyond = reading.record.totals.files - len(reading.files)
     if beyond <= 0:
         return ()

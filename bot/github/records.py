@@ -157,6 +157,15 @@ def read_merge_base(reply: Reply) -> CommitSha:
     return CommitSha(_text(_mapping(data.get("merge_base_commit"), "merge_base_commit"), "sha"))
 
 
+def read_compared(reply: Reply) -> tuple[list[FileRecord], list[str]]:
+    """The same: its files, and the first line of each commit's message, oldest first (250 commits at most)."""
+    data = _mapping(reply.json(), "comparison")
+    files = [_file(_mapping(entry, "file")) for entry in _list(data.get("files"), "files")]
+    commits = [_mapping(entry, "commit") for entry in _list(data.get("commits"), "commits")]
+    messages = [_optional(_mapping(commit.get("commit"), "commit"), "message") for commit in commits]
+    return files, [message.partition("\n")[0] for message in messages]
+
+
 def _lacks(what: str) -> OutsideError:
     return OutsideError(f"GitHub's answer has no {what}, or it has the wrong form", remedy="Check GITHUB_API_URL")
 

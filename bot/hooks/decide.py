@@ -89,7 +89,13 @@ def decide(event: Event, rules: Rules, *, reviews_drafts: Callable[[RepoName], b
             return Nothing(reason=f"{event.place.repo} is not among SPARK_ALLOWED_REPOS")
         case GroupAsked():
             # Whoever sends it (a queue works for itself): without an answer the queue stands still.
-            return AnswerGroup(place=event.place, head_sha=event.head_sha, head_ref=event.head_ref)
+            return AnswerGroup(
+                place=event.place,
+                head_sha=event.head_sha,
+                head_ref=event.head_ref,
+                base_sha=event.base_sha,
+                base_ref=event.base_ref,
+            )
         case PullChanged(action=PullAction.SYNCHRONIZE) if _ourselves(event.sender, rules):
             # A commit that somebody had Spark make with a command: the new head needs its check, whoever opened the pull.
             return _pull(event, reviews_drafts, asked=True)

@@ -126,6 +126,9 @@ class GroupAsked:
     sender: Sender
     head_sha: CommitSha
     head_ref: str
+    base_sha: CommitSha
+    """What the group is merged onto."""
+    base_ref: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

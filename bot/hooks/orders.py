@@ -60,11 +60,15 @@ class ReviewHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerGroup:
-    """Put a passing check on the head of a merge group: its pulls were reviewed one by one."""
+    """Give a merge group its check: what merging made of its pulls is held against what was reviewed in them."""
 
     place: Place
     head_sha: CommitSha
     head_ref: str
+    base_sha: CommitSha | None = None
+    """What it is merged onto. None in an order of before this was kept: the name of the queue's branch ends with it."""
+    base_ref: str = ""
+    """Empty likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

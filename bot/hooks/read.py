@@ -171,6 +171,8 @@ def _merge_group(payload: Node) -> Event:
         sender=_account(payload.part_or_none("sender")),
         head_sha=group.sha("head_sha"),
         head_ref=group.ref("head_ref", most=_QUEUE_REF),
+        base_sha=group.sha("base_sha"),
+        base_ref=group.ref("base_ref", most=_QUEUE_REF),
     )
 
 

@@ -18,7 +18,6 @@ from bot.engine.model import Delivery, Ended, Job, JobId, JobState
 from bot.engine.ports import Control
 from bot.errors import SparkError
 from bot.github.app import App
-from bot.github.checks import CheckRuns, Conclusion
 from bot.github.client import GitHubClient
 from bot.github.heads import open_pulls
 from bot.hooks.orders import AnswerComment, AnswerGroup, Cause, ReviewHead, ReviewPull, Work
@@ -30,12 +29,11 @@ from bot.wiring import Shared
 from bot.worker import endings
 from bot.worker.acknowledge import Acknowledger
 from bot.worker.answer import CommentAnswer
+from bot.worker.group_review import GroupReview
 from bot.worker.pull_review import PullReview
 
 SECONDS: Final = 60.0
 """For jobs without a review."""
-GROUP_TITLE: Final = "Reviewed in its pull request"
-GROUP_SUMMARY: Final = "A merge queue tests these changes together. Each of them was reviewed in its own pull request."
 
 
 class JobRunner:
@@ -86,7 +84,15 @@ class JobRunner:
             case ReviewHead():
                 return self._short(control, partial(self._ask_for_pulls, control, job.work))
             case AnswerGroup():
-                return self._short(control, partial(self._answer, job, job.work))
+                return GroupReview(
+                    self._shared,
+                    self._app,
+                    control,
+                    job.work,
+                    page_url=self._page_url,
+                    purse=self._purse,
+                    memory=self._memory(job.repo),
+                ).run()
             case AnswerComment():
                 return CommentAnswer(
                     self._shared,
@@ -161,20 +167,6 @@ class JobRunner:
             control.submit(order)
         named = ", ".join(f"#{record.pull.number}" for record in found)
         return Ended(state=JobState.DONE, why=f"asked for a review of {named}")
-
-    def _answer(self, job: Job, work: AnswerGroup, client: GitHubClient, stop: Stop) -> Ended:
-        """A green check on the head of a merge group: without one the queue waits for ever."""
-        checks = CheckRuns(client, work.place.repo, stop=stop)
-        run = checks.open(
-            head=work.head_sha,
-            external_id=job.id,
-            details_url=self._page_url(job.id),
-            title=GROUP_TITLE,
-            summary=GROUP_SUMMARY,
-            again=job.attempt > 1,
-        )
-        checks.close(run, conclusion=Conclusion.SUCCESS, title=GROUP_TITLE, summary=GROUP_SUMMARY)
-        return Ended(state=JobState.DONE, why="reviewed in its pull request", url=run.url)
 
 
 def _named(job: Job) -> dict[str, log.Field]:

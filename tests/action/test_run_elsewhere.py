@@ -84,8 +84,14 @@ def test_a_comment_in_a_thread_does_not_turn_a_red_head_green(stage, body) -> No
     assert kinds <= 1, "more than the reply or the command itself was asked about"
 
 
-def test_a_merge_group_is_not_held_up(stage) -> None:
+def test_a_merge_group_has_its_verdict_in_the_run_and_as_a_status_on_its_own_head(stage) -> None:
     pull = stage.open()
-    group = queue_merge(stage.repo, pull.number)
+    assert stage.on_pull(pull).code == 0
+    group, calls = queue_merge(stage.repo, pull.number), len(stage.endpoint.requests)
     ran = stage.run("merge_group", stage.payload("merge_group", "checks_requested", group=group))
-    assert ran.code == 0, ran.log
+    assert (ran.code, ran.outputs["verdict"], ran.outputs["review-url"]) == (0, "pass", ""), ran.log
+    assert len(stage.endpoint.requests) == calls
+    assert "brings nothing but what was reviewed there" in ran.page
+    assert [(each.sha, each.state) for each in stage.repo.statuses if each.sha == group.head_sha] == [
+        (group.head_sha, "success")
+    ]

@@ -217,7 +217,9 @@ def test_a_bots_pull_is_not_reviewed_by_itself_but_when_a_person_wants_it() -> N
 )
 def test_only_allowed_repositories_are_served(globs: tuple[str, ...], *, allowed: bool) -> None:
     rules = Rules(app_id=11, app_slug="spark-review", allowed_repos=globs)
-    group = GroupAsked(place=PLACE, sender=ALICE, head_sha=HEAD, head_ref="refs/heads/q")
+    group = GroupAsked(
+        place=PLACE, sender=ALICE, head_sha=HEAD, head_ref="refs/heads/q", base_sha=HEAD, base_ref="refs/heads/main"
+    )
     said = comment("/spark help")
     for event in (changed(PullAction.OPENED), changed(PullAction.CLOSED), check(), suite(), group, said):
         if allowed:
@@ -267,8 +269,14 @@ def test_other_apps_checks_and_other_checks_are_none_of_our_business() -> None:
 
 def test_a_merge_queue_is_answered_even_where_it_is_a_bot_that_asks() -> None:
     queue = Sender(login="github-merge-queue[bot]", is_bot=True)
-    event = GroupAsked(place=PLACE, sender=queue, head_sha=HEAD, head_ref="refs/heads/gh-readonly-queue/main/pr-3")
-    assert order(event) == AnswerGroup(place=PLACE, head_sha=HEAD, head_ref="refs/heads/gh-readonly-queue/main/pr-3")
+    named: dict[str, Any] = {
+        "place": PLACE,
+        "head_sha": HEAD,
+        "head_ref": "refs/heads/gh-readonly-queue/main/pr-3",
+        "base_sha": CommitSha("b" * 40),
+        "base_ref": "refs/heads/main",
+    }
+    assert order(GroupAsked(sender=queue, **named)) == AnswerGroup(**named)
 
 
 def comment(
@@ -388,7 +396,7 @@ happenings: st.SearchStrategy[Event] = st.one_of(
         identifier=st.sampled_from(["", "deep", "x"]),
     ),
     st.builds(SuiteAsked, place=places, sender=senders, head_sha=shas, pulls=checked, app_id=st.sampled_from([0, 11])),
-    st.builds(GroupAsked, place=places, sender=senders, head_sha=shas),
+    st.builds(GroupAsked, place=places, sender=senders, head_sha=shas, base_sha=shas),
     st.builds(
         CommentMade,
         place=places,

@@ -154,6 +154,7 @@ def test_a_merge_groups_head_is_read(event: Make) -> None:
     found = event("merge_group", "checks_requested")
     assert isinstance(found, GroupAsked)
     assert found.head_ref.startswith("refs/heads/gh-readonly-queue/main/pr-104-")
+    assert (found.base_ref, len(found.base_sha)) == ("refs/heads/main", 40)
     assert event("merge_group", "checks_requested", action="destroyed") == Other(what="merge_group.destroyed")
 
 

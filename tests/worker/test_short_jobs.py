@@ -1,39 +1,13 @@
-"""Jobs without a review: a merge group's answer, and a head whose pulls have to be found."""
+"""A job without a review: a head whose pulls have to be found."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
 from bot.engine.model import JobState, StopCause
-from bot.hooks.orders import AnswerGroup, Cause, ReviewHead
+from bot.hooks.orders import Cause, ReviewHead
 from bot.review.model import CommitSha, Effort
 from bot.sandbox.github.faults import Fault
-
-FILES = {"one.py": "def f(a=[]):\n    return a\n"}
-
-
-def group(room: Any) -> AnswerGroup:
-    head = room.repo.commit("gh-readonly-queue/main/pr-1", FILES, "Merge", "mona")
-    return AnswerGroup(place=room.place(), head_sha=CommitSha(head), head_ref="gh-readonly-queue/main/pr-1")
-
-
-def test_a_merge_group_gets_its_green_check_at_once(room) -> None:
-    work = group(room)
-    ended = room.run(room.line(work))
-    check = room.check()
-    assert ended.state is JobState.DONE
-    assert (check.name, check.conclusion, check.suite.head_sha) == ("spark", "success", work.head_sha)
-    assert check.title == "Reviewed in its pull request"
-    assert ended.timing["done"] > 0
-
-
-def test_answering_a_merge_group_twice_leaves_one_check(room) -> None:
-    work = group(room)
-    room.run(room.line(work))
-    room.run(room.line(work, attempt=2))
-    assert room.check().conclusion == "success"
 
 
 def test_a_head_becomes_a_job_for_each_open_pull_also_a_forks(room) -> None:

@@ -382,6 +382,19 @@ ROWS = (
         answered=True,
     ),
     Row(
+        says="a merge group whose changes were reviewed has their verdict at once",
+        when="`merge_group`, its pull request reviewed",
+        given=group(),
+        calls=False,
+        **{**FAIL, "told": Told.RUN},
+    ),
+    Row(
+        says="a merge group of a pull request that nobody reviewed is reviewed",
+        when="`merge_group`, not reviewed before",
+        given=group(reviewed=False),
+        **IN_RUN,
+    ),
+    Row(
         says="a group that was dissolved is left alone",
         when="`merge_group`, destroyed",
         given=group(action="destroyed"),
@@ -425,7 +438,8 @@ def seen(stage: Stage, ran: Any, page: str, before: int) -> dict[str, Any]:
     ours = {each.id: each for each in stage.reviews() if "<!-- spark:review" in each.body}
     new = [each for each in ours if each > before]
     named = ran.outputs["review-url"].rpartition("-")[2]
-    told = Told.REVIEW if named else Told.RUN if ran.beside and "### Findings" in page else Told.NOWHERE
+    in_run = ran.beside and ("### Findings" in page or "Still open: " in page)
+    told = Told.REVIEW if named else Told.RUN if in_run else Told.NOWHERE
     if named:
         assert int(named) in ours
     assert not new or new == [int(named)]

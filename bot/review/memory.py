@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NewType
 
 from bot.diff.model import Side
-from bot.review.model import Category, CommitSha, Fingerprint, Severity, Votes
+from bot.review.model import Category, CommitSha, Earlier, Fingerprint, Severity, Votes
 
 ThreadId = NewType("ThreadId", str)
 """GraphQL's id of a review thread."""
@@ -164,6 +164,8 @@ class StoredVerdict:
     passed: bool
     reason: str
     deciding: tuple[Deciding, ...] = ()
+    over_limit: tuple[Earlier, ...] = ()
+    """Findings that stand in the review's text alone, for want of room for line comments."""
     url: str = ""
     """Of the review that carries it."""
 

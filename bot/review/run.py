@@ -29,12 +29,12 @@ from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
 from bot.review.prompt import passes
 from bot.review.repository import keep_true
-from bot.review.rounds import Round, begin_round, nothing_to_do, rules_of
+from bot.review.rounds import HOMELESS, Round, begin_round, nothing_to_do, rules_of
 from bot.review.settle import Past
 from bot.review.streams import Heard, Retried, StreamDone
 from bot.review.tally import Tally
 from bot.review.trial import Court
-from bot.review.verdicts import given_before, key_of, repeated
+from bot.review.verdicts import given_before, is_newest, key_of, repeated
 
 ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
@@ -120,7 +120,11 @@ class _Run:
                 current = begin_round(recall, change=opened.change, kept=kept, rules=rules, full=self._full)
                 if rules is not None:
                     self._key = self._key_by(rules)
-            stored = None if recall is None or self._full or not self._key else repeated(recall, self._key)
+            stored = None
+            # What GitHub refused a thread is known by its name alone, so it has to be found once more.
+            is_homeless = current is not None and current.since.why_all == HOMELESS
+            if recall is not None and self._key and not self._full and not is_homeless:
+                stored = repeated(recall, self._key)
             if current is not None and stored is not None:
                 current = nothing_to_do(current, kept)
             plan = make_plan(
@@ -297,8 +301,11 @@ class _Run:
             key=self._key,
         )
         if stored is not None:
-            # All that there is to say is on the pull since then.
             review = given_before(review, stored)
+            aftermath = replace(aftermath, verdict=stored)
+        if stored is not None and is_newest(past.recall, self._key):
+            # All that there is to say is on the pull.
+            pass
         elif unreadable is not None:
             # Posting without knowing what stands there already could say everything twice.
             review = finish.unposted(review, unreadable, self._since())

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from bot.review.config import RepoConfig
 from bot.review.gate import counts, stands
 from bot.review.memory import Deciding, FindingNote, KnownFinding, Recall, StoredVerdict
-from bot.review.model import Change, Effort, Finding, Fingerprint, Review, Severity, Verdict
+from bot.review.model import Change, Earlier, Effort, Finding, FindingStatus, Fingerprint, Review, Severity, Verdict
+from bot.review.render.verdict_mark import read_verdict_markers
 
 MOST_DECIDING: Final = 60
-"""A verdict that hangs on more findings is not kept; each is about 60 characters of the mark."""
+"""A verdict that hangs on more findings, or has more of them in its text alone, is not kept: each is at most 600 characters."""
 CARRIED: Final = 5
 """So many verdicts on other heads stay in a review whose text is replaced."""
+CARRIED_ROOM: Final = 6_000
+"""Characters of their marks together: the memory of a round may take half of what GitHub lets a body have."""
 
 
 def key_of(
@@ -51,7 +54,7 @@ def to_keep(
     verdict: Verdict,
     reason: str,
     *,
-    findings: Iterable[Finding],
+    findings: Sequence[Finding],
     still: Iterable[FindingNote],
     recall: Recall,
     level: Severity | None,
@@ -70,13 +73,25 @@ def to_keep(
                 deciding.setdefault(note.fingerprint, True)
     # A failure without a finding is one of coverage, which the next run may mend.
     is_kept = verdict is Verdict.PASS or (verdict is Verdict.FAIL and any(deciding.values()))
-    if not is_kept or len(deciding) > MOST_DECIDING:
+    over = [finding for finding in findings if finding.status is FindingStatus.OVER_LIMIT]
+    if not is_kept or len(deciding) + len(over) > MOST_DECIDING:
         return None
     return StoredVerdict(
         key=key,
         passed=verdict is Verdict.PASS,
         reason=reason,
         deciding=tuple(Deciding(fingerprint=name, stood=stood) for name, stood in deciding.items()),
+        over_limit=tuple(
+            Earlier(
+                path=one.path,
+                severity=one.severity,
+                category=one.category,
+                title=one.title,
+                url="",
+                is_certain=True,
+            )
+            for one in over
+        ),
     )
 
 
@@ -90,6 +105,12 @@ def repeated(recall: Recall, key: str) -> StoredVerdict | None:
         for name in (known.note.fingerprint, *known.aliases):
             threads.setdefault(name, known)
     return stored if all(_stands_as_it_stood(one, threads.get(one.fingerprint)) for one in stored.deciding) else None
+
+
+def is_newest(recall: Recall, key: str) -> bool:
+    """Whether it is what our newest review says, so that there is nothing left to say."""
+    newest = [] if recall.last is None else read_verdict_markers(recall.last.body)
+    return bool(newest) and newest[0].key == key
 
 
 def _stands_as_it_stood(one: Deciding, known: KnownFinding | None) -> bool:
@@ -109,5 +130,6 @@ def given_before(review: Review, stored: StoredVerdict) -> Review:
         verdict=verdict,
         reason=stored.reason,
         review_url=stored.url or None,
+        earlier=(*review.earlier, *stored.over_limit),
         notices=(*review.notices, told),
     )

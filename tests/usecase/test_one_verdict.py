@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bot.review.memory import Deciding, StoredVerdict
-from bot.review.model import Effort, FindingStatus, Severity, Verdict
+from bot.review.model import Category, Earlier, Effort, FindingStatus, Severity, Verdict
 from bot.review.options import Options
 from bot.review.ports import CallKind, StreamEnd
 from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
@@ -59,12 +59,17 @@ def test_twenty_runs_on_one_head_give_one_verdict_and_ask_the_model_once(pull, s
     first = pull.review()
     if first.verdict is Verdict.NEUTRAL:
         pytest.fail("the dice must fall on a verdict that is kept")
+    standing = sorted(
+        finding.title for finding in first.findings if finding.status is not FindingStatus.BELOW_THRESHOLD
+    )
     body, notes = pull.publisher.notes[0].body, len(pull.publisher.notes)
     for _ in range(19):
         again = pull.review()
         assert (again.verdict, again.reason) == (first.verdict, first.reason)
         assert pull.model.prompts == []
         assert again.usage.calls == 0
+        # Those without a thread of their own stand in the review's text, and are counted with the others.
+        assert sorted([*(one.title for one in again.findings), *(one.title for one in again.earlier)]) == standing
         assert again.review_url == pull.publisher.notes[-1].url
     assert len(pull.publisher.drafts) == 1
     assert (pull.publisher.notes[0].body, len(pull.publisher.notes)) == (body, notes)
@@ -201,6 +206,10 @@ def test_a_kept_verdict_of_another_head_survives_a_text_that_is_replaced(pull) -
     pull.script = says(pull, "critical")
     assert pull.review().verdict is Verdict.PASS
     assert pull.model.prompts == []
+    # The text that stands there is of the head of now again, and once that is so it is left alone.
+    drafts = len(pull.publisher.drafts)
+    assert pull.review().verdict is Verdict.PASS
+    assert len(pull.publisher.drafts) == drafts == 3
 
 
 def test_a_copied_mark_of_somebody_else_is_nothing(pull) -> None:
@@ -221,6 +230,16 @@ def test_a_mark_is_read_as_it_was_written_and_a_broken_one_is_none() -> None:
         passed=False,
         reason="1 finding of high or above",
         deciding=(Deciding(fingerprint="v1:abc", stood=True), Deciding(fingerprint="v1:def", stood=False)),
+        over_limit=(
+            Earlier(
+                path="a.py",
+                severity=Severity.LOW,
+                category=Category.STYLE,
+                title="A → b",
+                url="https://example.test/review-1",
+                is_certain=True,
+            ),
+        ),
         url="https://example.test/review-1",
     )
     mark = verdict_marker(stored)

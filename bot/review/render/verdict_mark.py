@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from bot.review.memory import Deciding, StoredVerdict
-from bot.review.model import Fingerprint
-from bot.review.render.markers import pack, unpack_all
+from bot.review.model import Category, Earlier, Fingerprint, Severity
+from bot.review.render.markers import pack, split_ending, unpack_all
 
+_PATH: Final = 200
+_TITLE: Final = 120
 _REASON: Final = 500
 """Characters of a verdict's reason that its mark carries."""
 
@@ -21,6 +23,10 @@ def verdict_marker(stored: StoredVerdict) -> str:
             "passed": stored.passed,
             "reason": stored.reason[:_REASON],
             "deciding": [[one.fingerprint, one.stood] for one in stored.deciding],
+            "over_limit": [
+                [one.path[:_PATH], one.severity.value, one.category.value, one.title[:_TITLE]]
+                for one in stored.over_limit
+            ],
         },
     )
 
@@ -38,12 +44,33 @@ def read_verdict_markers(body: str, url: str = "") -> list[StoredVerdict]:
                 passed=value["passed"] is True,
                 reason=_text(value["reason"]),
                 deciding=deciding,
+                over_limit=tuple(
+                    Earlier(
+                        path=_text(path),
+                        severity=Severity(severity),
+                        category=Category(category),
+                        title=_text(title),
+                        url=url,
+                        is_certain=True,
+                    )
+                    for path, severity, category, title in value["over_limit"]
+                ),
                 url=url,
             )
         except (KeyError, TypeError, ValueError):
             continue
         found.append(verdict)
     return found
+
+
+def without_passes(body: str) -> str:
+    """`body` without its marks of passes: what it says is not all on the pull, so no later run may go by them."""
+    marks = split_ending(body)[1].splitlines()
+    passes = {mark for mark in marks if any(one.passed for one in read_verdict_markers(mark))}
+    if not passes:
+        return body
+    kept = "\n".join(mark for mark in marks if mark not in passes)
+    return f"{split_ending(body)[0]}\n\n{kept}".rstrip()
 
 
 def _text(value: object) -> str:

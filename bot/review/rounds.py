@@ -114,9 +114,16 @@ def _why_all(recall: Recall, *, rules: str | None, full: str) -> str:
         return OTHER_RULES
     if last.seen is None:
         return TOO_MANY
-    # GitHub refused its line comment after the memory was written, and so its lines count as seen.
+    return HOMELESS if has_homeless(recall) else ""
+
+
+def has_homeless(recall: Recall) -> bool:
+    """Whether a finding of the last review has no thread: GitHub refused its line comment after the memory was written, and so
+    its lines count as seen.
+    """
     threads = {name for known in recall.findings for name in (known.note.fingerprint, *known.aliases)}
-    return HOMELESS if any(name not in threads for name in read_finding_markers(last.body)) else ""
+    body = "" if recall.last is None else recall.last.body
+    return any(name not in threads for name in read_finding_markers(body))
 
 
 def _only(kept: Sequence[FilePatch], fresh: Fresh) -> tuple[tuple[FilePatch, ...], frozenset[HunkKey]]:

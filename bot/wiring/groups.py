@@ -17,8 +17,10 @@ from bot.github.groups import Group, GroupSource
 from bot.model.budget import Purse
 from bot.request import ReviewRequest
 from bot.review.config import CONFIG_PATH, RepoConfig, Trigger, read_config
+from bot.review.finish import fail_level
 from bot.review.memory import Recall
-from bot.review.model import Pull, Review
+from bot.review.model import Pull, Review, Severity
+from bot.review.options import Options
 from bot.review.ports import Listener, Opened, Published, Publisher, Remembrance, ReviewDraft, Stop
 from bot.review.render import words
 from bot.review.rounds import FIRST
@@ -37,8 +39,7 @@ class GroupReviewed:
     began: float
     """`Clock.now()` when it was begun."""
     told: str
-    """What was looked at and what was not, in a sentence."""
-    config: RepoConfig
+    """What was looked at and what was not, in a sentence of Markdown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,9 @@ class GroupBoard:
             self._recall = Recall() if self._pull is None else self._pull.recall()
         return self._recall
 
-    def add(self, others: list[Recall]) -> None:
-        """What was seen in further pulls of the group."""
-        self._recall = together(self.recall(), others)
+    def add(self, others: list[Recall], *, level: Severity | None) -> None:
+        """What was seen in further pulls of the group. `level`: the gate's."""
+        self._recall = together(self.recall(), others, level=level)
 
     def publish(self, draft: ReviewDraft) -> Published:
         """Nothing goes onto a pull; who asked for the review tells it elsewhere."""
@@ -106,7 +107,8 @@ def review_group(
     pull = opened.change.pull
     assert pull is not None
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=CONFIG_PATH)
-    board.add(_others(shared, place, source.others, stop, known))
+    level = fail_level(config, Options(fail_on=request.fail_on, never_fail=request.never_fail))
+    board.add(_others(shared, place, source.others, stop, known), level=level)
     if board.recall().last is None and (reason := _left_out(config, pull)) is not None:
         return GroupSkipped(reason=reason)
     errand = Errand(
@@ -122,7 +124,7 @@ def review_group(
         fields=known,
     )
     review = shared.job(request, listener, errand=errand).run()
-    return GroupReviewed(review=review, began=began, told=_told(group, review), config=config)
+    return GroupReviewed(review=review, began=began, told=_told(group, review, board.recall()))
 
 
 def _others(
@@ -150,14 +152,19 @@ def _left_out(config: RepoConfig, pull: Pull) -> str | None:
     return reasons[0] if None not in reasons else None
 
 
-def _told(group: Group, review: Review) -> str:
-    coverage, pull = review.coverage, review.change.pull
-    name = "this merge group" if group.number is None or pull is None else f"[#{group.number}]({pull.url})"
-    if review.since is None or review.since.why_all:
+def _told(group: Group, review: Review, recall: Recall) -> str:
+    coverage, pull, last = review.coverage, review.change.pull, recall.last
+    if group.number is None:
+        name = "This merge group"
+    else:
+        name = f"[#{group.number}]({pull.url})" if pull is not None and pull.url else f"#{group.number}"
+    if last is None or review.since is None or review.since.why_all:
         why = review.since.why_all if review.since is not None else FIRST
         return f"{name} was reviewed whole, as merging makes it: {NEVER if why == FIRST else why}."
     fresh = coverage.hunks - coverage.earlier
     if not fresh:
-        return f"Merging {name} brings nothing but what was reviewed there."
-    what = "was reviewed as merging makes it" if fresh == 1 else "were reviewed as merging makes them"
-    return f"Merging {name} changes {fresh} of {words.count(coverage.hunks, 'hunk')}; {'it' if fresh == 1 else 'they'} {what}."
+        where = f"[reviewed there]({last.url})" if last.url else "reviewed there"
+        return f"Merging {name} brings nothing but what was {where}."
+    it, was = ("it", "was") if fresh == 1 else ("they", "were")
+    made = "it" if fresh == 1 else "them"
+    return f"Merging {name} changes {fresh} of {words.count(coverage.hunks, 'hunk')}; {it} {was} reviewed as merging makes {made}."

@@ -43,7 +43,7 @@ WORKS = st.one_of(
         force=st.booleans(),
     ),
     st.builds(ReviewHead, place=PLACES, head_sha=SHAS, effort=st.none() | st.sampled_from(Effort)),
-    st.builds(AnswerGroup, place=PLACES, head_sha=SHAS, head_ref=TEXT),
+    st.builds(AnswerGroup, place=PLACES, head_sha=SHAS, head_ref=TEXT, base_sha=st.none() | SHAS, base_ref=TEXT),
     st.builds(
         AnswerComment,
         place=PLACES,
@@ -114,6 +114,13 @@ def test_an_end_that_an_older_version_wrote_is_read() -> None:
     shape = json.loads(codec.dump_ended(Ended(state=JobState.DONE, why="fine")))
     del shape["outcome"]
     assert codec.load_ended(json.dumps(shape)) == Ended(state=JobState.DONE, why="fine")
+
+
+def test_a_merge_group_that_an_older_version_ordered_is_read() -> None:
+    order = AnswerGroup(place=_work().place, head_sha=CommitSha("a" * 40), head_ref="gh-readonly-queue/main/pr-1")
+    shape = json.loads(codec.dump_work(order))
+    del shape["work"]["base_sha"], shape["work"]["base_ref"]
+    assert codec.load_work(json.dumps(shape)) == order
 
 
 def test_every_kind_of_work_can_be_stored() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bot.engine.model import JobState, StopCause
 from bot.hooks.orders import AnswerGroup
 from bot.review.model import CommitSha
+from bot.sandbox.endpoint import faults
 from bot.sandbox.github import gestures
 from bot.sandbox.github.faults import Fault
 
@@ -19,20 +21,21 @@ GOOD = {"one.py": BASE["one.py"].replace(b"    return a\n", b"    b = a + 1\n   
 BAD = {"two.py": b"import os\n\n\ndef g(b):\n    os.system(f'ls {b}')\n"}
 
 
+def opened(room: Any, files: dict[str, bytes], *, config: str = GATE, is_reviewed: bool = True) -> Any:
+    """A pull request, and what it is based on."""
+    room.repo.commit("main", {**BASE, ".github/spark.yml": config.encode()}, "Books", "mona")
+    room.repo.branch("topic", "main")
+    room.repo.commit("topic", files, "Search", "mona")
+    pull = room.repo.open_pull("Search", "", head="topic", base="main", author="mona")
+    if is_reviewed:
+        room.review(pull)
+    return pull
+
+
 @pytest.fixture
 def queue(room):
-    """A pull that was reviewed, and a way to put it into the queue."""
-
-    def place(files: dict[str, bytes], *, config: str = GATE, is_reviewed: bool = True) -> Any:
-        room.repo.commit("main", {**BASE, ".github/spark.yml": config.encode()}, "Books", "mona")
-        room.repo.branch("topic", "main")
-        room.repo.commit("topic", files, "Search", "mona")
-        pull = room.repo.open_pull("Search", "", head="topic", base="main", author="mona")
-        if is_reviewed:
-            room.review(pull)
-        return pull
-
-    return place
+    """Opens a pull request that waits to be queued."""
+    return partial(opened, room)
 
 
 def order(room: Any, group: Any) -> AnswerGroup:
@@ -156,9 +159,22 @@ def test_an_order_of_an_earlier_version_names_its_base_by_its_branch(room, queue
     assert (ended.verdict, check.conclusion) == ("pass", "success")
 
 
+@pytest.mark.parametrize(
+    ("config", "conclusion"), [(GATE, "neutral"), ("gate:\n  require_coverage: true\n", "failure")]
+)
+def test_an_endpoint_that_is_down_lets_the_queue_go_on_unless_coverage_is_required(
+    make_room, config: str, conclusion: str
+) -> None:
+    room = make_room(endpoint={"faults": [faults.status(500)] * 50})
+    ended, check, calls = merge(room, opened(room, GOOD, config=config, is_reviewed=False))
+    assert (check.conclusion, calls > 0) == (conclusion, True)
+    assert "not reviewed" in check.title
+    assert ended.state is JobState.FAILED
+
+
 def test_a_github_that_does_not_compare_is_neutral_and_lets_the_queue_go_on(room, queue) -> None:
     pull = queue(BAD, is_reviewed=False)
-    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/compare/*", status=502, times=None))
+    room.github.faults.add(Fault(match=f"GET /repos/{room.name}/compare/*", status=404, times=None))
     ended, check, _ = merge(room, pull)
     assert ended.state is JobState.FAILED
     assert check.conclusion == "neutral"

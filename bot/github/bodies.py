@@ -22,6 +22,7 @@ from bot.review.render.markers import (
     review_marker,
     split_ending,
 )
+from bot.review.render.verdict_mark import without_passes
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _RUN_LENGTH = 90
@@ -95,8 +96,11 @@ def place_json(anchor: Anchor) -> dict[str, Any]:
 def tell(summary: str, refused: Sequence[tuple[DraftComment, str]], *, limit: int = limits.SAFE_BODY) -> str:
     """`summary` with the comments that GitHub refused, each with its reason; at most `limit` characters.
 
-    Those that stand in it are marked, so that the next review knows them and does not say them again.
+    Those that stand in it are marked, so that the next review knows them and does not say them again. A review of which
+    comments were refused was no pass, so it loses the mark of one.
     """
+    if refused:
+        summary = without_passes(summary)
     marks = [finding_marker(comment.fingerprint) for comment, _ in refused]
     room = limit - sum(len(mark) + 1 for mark in marks)
     body = fit(with_refused(summary, [(comment.entry, reason) for comment, reason in refused]), room)

@@ -43,7 +43,7 @@ from bot.review.rounds import CONVERGES_AT, SURE, Round, is_old, seen_after
 from bot.review.scope import Coverage
 from bot.review.settle import Past, of_thread, settle
 from bot.review.tally import Tally
-from bot.review.verdicts import CARRIED, to_keep
+from bot.review.verdicts import CARRIED, CARRIED_ROOM, to_keep
 
 _NO_THREAD = "GitHub refused it in an earlier round"
 _OUTAGES = frozenset(
@@ -289,9 +289,12 @@ def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
 
 
 def _verdict_marks(verdict: StoredVerdict | None, replaced: str) -> list[str]:
-    """The verdict, and those on other heads that the text has which is replaced."""
+    """The verdict, and those on other heads that the text has which is replaced, as many as there is room for."""
     old = [one for one in read_verdict_markers(replaced) if verdict is None or one.key != verdict.key]
-    return [verdict_marker(one) for one in [*([] if verdict is None else [verdict]), *old[:CARRIED]]]
+    carried = [verdict_marker(one) for one in old[:CARRIED]]
+    while sum(map(len, carried)) > CARRIED_ROOM:
+        carried.pop()
+    return [*([] if verdict is None else [verdict_marker(verdict)]), *carried]
 
 
 def publish(

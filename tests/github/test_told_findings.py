@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bot.diff.model import Anchor, HunkKey, Side
 from bot.github.bodies import tell
+from bot.review.memory import StoredVerdict
 from bot.review.model import CommitSha, Fingerprint
 from bot.review.ports import DraftComment
 from bot.review.render.markers import ReviewMarker, read_finding_markers, read_review_marker, review_marker
+from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
 
 MARK = review_marker(ReviewMarker(head=CommitSha("a" * 40), base=CommitSha("b" * 40), run="run-1"))
 SUMMARY = f"**3 findings**\n\n{MARK}"
@@ -47,3 +49,15 @@ def test_what_did_not_fit_is_not_marked_for_then_nobody_could_read_it() -> None:
     for number in range(200):
         assert (f"finding-{number}" in marked) == (f"**Finding {number}**" in body)
     assert read_review_marker(body) is not None
+
+
+def test_a_review_with_refused_comments_keeps_no_pass_for_later_runs() -> None:
+    passed, failed = (
+        StoredVerdict(key=f"{number}" * 20, passed=number == 1, reason="Why.", deciding=()) for number in (1, 2)
+    )
+    summary = f"{SUMMARY}\n{verdict_marker(passed)}\n{verdict_marker(failed)}"
+    assert read_verdict_markers(tell(summary, [])) == [passed, failed]
+    body = tell(summary, [refused(1)])
+    assert read_verdict_markers(body) == [failed]
+    assert read_review_marker(body) == read_review_marker(summary)
+    assert read_finding_markers(body) == ["finding-1"]

@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.review.memory import Deciding, StoredVerdict
-from bot.review.model import Category, Earlier, Effort, FindingStatus, Severity, Verdict
+from bot.review.finish import Aftermath, draft
+from bot.review.memory import Deciding, PastReview, StoredVerdict
+from bot.review.model import Category, CommitSha, Earlier, Effort, FindingStatus, Severity, Verdict
 from bot.review.options import Options
 from bot.review.ports import CallKind, StreamEnd
+from bot.review.render.markers import MOST_SEEN, RoundMarker, read_review_marker, read_round_marker
+from bot.review.render.redact import Redactor
 from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
 
 CODE = "".join(f"value_{number} = call({number})\n" for number in range(12))
@@ -246,3 +249,42 @@ def test_a_mark_is_read_as_it_was_written_and_a_broken_one_is_none() -> None:
     assert read_verdict_markers(f"Text.\n\n{mark}", stored.url) == [stored]
     assert read_verdict_markers(f"{mark}\nText after it.") == []
     assert read_verdict_markers(mark.replace(" v1 ", " v1 AAAA")) == []
+
+
+def long_verdict(number: int) -> StoredVerdict:
+    """As much as one can carry: letters that take the most room."""
+    told = Earlier(
+        path="ж" * 300, severity=Severity.CRITICAL, category=Category.BUG, title="ж" * 300, url="", is_certain=True
+    )
+    return StoredVerdict(
+        key=f"{number:020x}",
+        passed=True,
+        reason="ж" * 600,
+        deciding=tuple(Deciding(fingerprint=f"{at:016x}", stood=False) for at in range(60)),
+        over_limit=(told,) * 60,
+    )
+
+
+def test_the_longest_verdicts_leave_the_memory_of_the_round_its_room(pull) -> None:
+    review = pull.review()
+    old = "\n".join(verdict_marker(long_verdict(number)) for number in range(1, 9))
+    rounds = RoundMarker(round=2, rules="0", seen=frozenset(range(MOST_SEEN)))
+    last = PastReview(
+        id=1,
+        url="",
+        head=CommitSha("a" * 40),
+        base=CommitSha("b" * 40),
+        round=1,
+        rules="0",
+        seen=frozenset(),
+        body=f"Text.\n\n{old}",
+    )
+    aftermath = Aftermath(redactor=Redactor(review.change.patch), marker=rounds, verdict=long_verdict(0), last=last)
+    body = draft(replace(review, findings=()), run="run-2", aftermath=aftermath).body
+    assert len(body) <= 60_000
+    assert read_review_marker(body) is not None
+    assert read_round_marker(body) == rounds
+    kept = read_verdict_markers(body)
+    assert kept[0].key == long_verdict(0).key
+    assert len(kept) < 6
+    assert all(len(one.deciding) == 60 for one in kept)

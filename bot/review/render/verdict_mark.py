@@ -12,23 +12,23 @@ _PATH: Final = 200
 _TITLE: Final = 120
 _REASON: Final = 500
 """Characters of a verdict's reason that its mark carries."""
+_ROOM: Final = 12_000
+"""Characters of a mark from which on it names no finding of the text: a letter may take eight of them."""
 
 
 def verdict_marker(stored: StoredVerdict) -> str:
     """The mark of a review that carries its verdict to later runs on the same head."""
-    return pack(
-        "verdict",
-        {
-            "key": stored.key,
-            "passed": stored.passed,
-            "reason": stored.reason[:_REASON],
-            "deciding": [[one.fingerprint, one.stood] for one in stored.deciding],
-            "over_limit": [
-                [one.path[:_PATH], one.severity.value, one.category.value, one.title[:_TITLE]]
-                for one in stored.over_limit
-            ],
-        },
-    )
+    value: dict[str, object] = {
+        "key": stored.key,
+        "passed": stored.passed,
+        "reason": stored.reason[:_REASON],
+        "deciding": [[one.fingerprint, one.stood] for one in stored.deciding],
+        "over_limit": [
+            [one.path[:_PATH], one.severity.value, one.category.value, one.title[:_TITLE]] for one in stored.over_limit
+        ],
+    }
+    mark = pack("verdict", value)
+    return mark if len(mark) <= _ROOM else pack("verdict", {**value, "over_limit": []})
 
 
 def read_verdict_markers(body: str, url: str = "") -> list[StoredVerdict]:

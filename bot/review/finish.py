@@ -163,6 +163,7 @@ def assemble(
             recall=past.recall,
             level=level,
             min_votes=config.gate.min_votes,
+            homeless=settled.homeless,
         )
     aftermath = Aftermath(
         redactor=redactor,

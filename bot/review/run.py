@@ -121,10 +121,12 @@ class _Run:
                 if rules is not None:
                     self._key = self._key_by(rules)
             stored = None
-            # What GitHub refused a thread is known by its name alone, so it has to be found once more.
-            is_homeless = current is not None and current.since.why_all == HOMELESS
-            if recall is not None and self._key and not self._full and not is_homeless:
+            if recall is not None and self._key and not self._full:
                 stored = repeated(recall, self._key)
+            # What GitHub refused a thread is known by its name alone: before a text is written anew it has to be found once more.
+            is_homeless = current is not None and current.since.why_all == HOMELESS
+            if is_homeless and recall is not None and not is_newest(recall, self._key):
+                stored = None
             if current is not None and stored is not None:
                 current = nothing_to_do(current, kept)
             plan = make_plan(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -59,8 +59,12 @@ def to_keep(
     recall: Recall,
     level: Severity | None,
     min_votes: int,
+    homeless: Collection[str] = (),
 ) -> StoredVerdict | None:
-    """The verdict as later runs are to have it; None for one that is not to be kept."""
+    """The verdict as later runs are to have it; None for one that is not to be kept.
+
+    `homeless`: fingerprints of known findings that the review's text tells, for GitHub refused them a thread.
+    """
     deciding: dict[Fingerprint, bool] = {}
     if level is not None:
         # A finding that is known by other words goes by the name of its thread, whose people decide about it.
@@ -73,7 +77,7 @@ def to_keep(
                 deciding.setdefault(note.fingerprint, True)
     # A failure without a finding is one of coverage, which the next run may mend.
     is_kept = verdict is Verdict.PASS or (verdict is Verdict.FAIL and any(deciding.values()))
-    over = [finding for finding in findings if finding.status is FindingStatus.OVER_LIMIT]
+    over = [one for one in findings if one.status is FindingStatus.OVER_LIMIT or one.fingerprint in homeless]
     if not is_kept or len(deciding) + len(over) > MOST_DECIDING:
         return None
     return StoredVerdict(

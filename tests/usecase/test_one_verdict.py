@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.github.bodies import tell
 from bot.review.finish import Aftermath, draft
 from bot.review.memory import Deciding, PastReview, StoredVerdict
 from bot.review.model import Category, CommitSha, Earlier, Effort, FindingStatus, Severity, Verdict
@@ -213,6 +214,41 @@ def test_a_kept_verdict_of_another_head_survives_a_text_that_is_replaced(pull) -
     drafts = len(pull.publisher.drafts)
     assert pull.review().verdict is Verdict.PASS
     assert len(pull.publisher.drafts) == drafts == 3
+
+
+def refuse_the_comment(board) -> None:
+    """What stands on the pull where GitHub took the last review without its line comment."""
+    (comment,) = board.drafts[-1].comments
+    board.threads.pop()
+    board.notes[-1] = replace(
+        board.notes[-1], body=tell(board.drafts[-1].body, [(comment, "line must be in the diff")])
+    )
+
+
+def test_a_failure_stands_although_github_refused_the_comment_and_the_model_says_no_more(pull) -> None:
+    pull.script = says(pull, "high")
+    assert pull.review().verdict is Verdict.FAIL
+    refuse_the_comment(pull.publisher)
+    pull.script = lambda prompt, before: '{"none": true}\n{"end": true}\n'
+    for _ in range(2):
+        again = pull.review()
+        assert (again.verdict, again.reason) == (Verdict.FAIL, "1 finding of high or above")
+        assert pull.model.prompts == []
+
+
+def test_what_github_refused_is_looked_at_once_more_and_then_has_one_verdict(pull) -> None:
+    pull.script = says(pull, "low")
+    pull.review()
+    refuse_the_comment(pull.publisher)
+    anew = pull.review()
+    assert anew.verdict is Verdict.PASS
+    assert pull.model.prompts != [], "a review with a refused comment was no pass that others may go by"
+    pull.script = says(pull, "critical", 2)
+    for _ in range(2):
+        again = pull.review()
+        assert (again.verdict, again.reason) == (Verdict.PASS, anew.reason)
+        assert pull.model.prompts == []
+        assert [one.title for one in again.earlier] == [one.title for one in anew.findings]
 
 
 def test_a_copied_mark_of_somebody_else_is_nothing(pull) -> None:

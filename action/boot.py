@@ -5,12 +5,15 @@ packages cannot be loaded out of an archive. It refuses a Python or a machine th
 syntax is that of Python 3.6, so that an interpreter that is too old can say so.
 """
 
+import gc
 import os
 import sys
 
 NEEDED = (3, 11)
 USERS_MISTAKE = 2
 OUTSIDE = 3
+OBJECTS = 200_000
+"""That may come before the interpreter looks for some that can go; see `spark_ready.py`."""
 
 
 def boot(archive: str, version: "tuple[int, ...]") -> int:
@@ -38,6 +41,7 @@ def boot(archive: str, version: "tuple[int, ...]") -> int:
         return _refuse(f"{archive} is damaged ({error}). Download it again.", OUTSIDE)
     except OSError as error:
         return _refuse(f"cannot unpack {archive}: {error}. Name another directory in XDG_CACHE_HOME.", OUTSIDE)
+    gc.set_threshold(OBJECTS)
     sys.path[:0] = [str(place / "code"), str(place / "site")]
     from bot.__main__ import main  # noqa: PLC0415 - it is only there now
 

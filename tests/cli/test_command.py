@@ -33,6 +33,16 @@ def test_version_imports_no_client_library(desk):
     assert done.stdout.decode().splitlines()[-1] == "[]"
 
 
+def test_a_process_that_ends_looks_for_no_memory_to_free_and_still_does_what_is_left_to_its_end(desk):
+    # What is registered last is called first: one looks before ours, one behind it.
+    probe = (
+        "import atexit, gc; from bot.__main__ import main; told = lambda: print(gc.get_freeze_count() > 0); "
+        "atexit.register(told); main(['--version']); atexit.register(told)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], env=desk.env, capture_output=True, check=True)
+    assert done.stdout.decode().splitlines()[1:] == ["False", "True"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -27,12 +27,13 @@ UV = Path(sys.executable).with_name("uv")
 STOCK = Path(sys.base_prefix) / "bin" / "python3"
 
 BOT = """
-import json, os, sys
+import gc, json, os, sys
 def main(argv=None):
     import sparkdep
     print("STARTED " + json.dumps({
         "argv": argv, "bot": __file__, "dependency": sparkdep.__file__, "value": sparkdep.VALUE, "path": sys.path,
         "isolated": sys.flags.isolated, "cached": __spec__.cached, "is_compiled": os.path.exists(__spec__.cached),
+        "threshold": gc.get_threshold()[0],
     }))
     return 7
 """

@@ -44,13 +44,14 @@ def test_the_step_starts_where_only_python_is_there_and_says_where_no_python_is(
 
 
 def test_a_clean_runner_installs_and_compiles_once_and_then_starts_from_what_is_there(
-    runner: Any, started: Started
+    runner: Any, started: Started, ready: ModuleType
 ) -> None:
     first = runner.start()
     told = started(first)
     assert first.returncode == 7
     assert told["argv"] == ["action"]
     assert told["isolated"] == 1
+    assert told["threshold"] == ready.OBJECTS
     assert told["value"] == "from the lock"
     assert Path(told["dependency"]).is_relative_to(runner.cache)
     assert told["is_compiled"]

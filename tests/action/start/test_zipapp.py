@@ -180,6 +180,13 @@ def test_a_python_with_nothing_installed_runs_it_and_unpacks_it_once(zipapp: Pat
     assert list((cache / "spark-review").iterdir()) == [place]
 
 
+def test_the_largest_packages_come_as_bytecode_alone_and_ours_with_its_source(zipapp: Path) -> None:
+    with zipfile.ZipFile(zipapp) as packed:
+        names = set(packed.namelist())
+    assert {"site/pydantic/main.pyc", "site/pydantic/py.typed", "site/yaml/loader.py", "code/bot/__main__.py"} <= names
+    assert not [name for name in names if name.startswith("site/pydantic/") and name.endswith(".py")]
+
+
 def test_a_cache_that_others_can_write_to_is_not_used(zipapp: Path, tmp_path: Path) -> None:
     (tmp_path / "spark-review").mkdir()
     (tmp_path / "spark-review").chmod(0o777)

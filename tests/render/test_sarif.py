@@ -15,7 +15,9 @@ from bot.diff.edit import splice
 from bot.diff.model import Anchor, Side
 from bot.diff.parse import read_patch
 from bot.review.model import Category, Change, Finding, FindingStatus, Review, Severity
+from bot.review.render import sarif_limits
 from bot.review.render.sarif import review_sarif, uri
+from bot.review.render.sarif_limits import MOST_RESULTS, most_severe
 from bot.review.scope import Coverage
 
 MakeReview = Callable[..., Review]
@@ -227,3 +229,101 @@ def test_every_path_is_one_relative_uri(path: str) -> None:
     parts = urlsplit(encoded)
     assert (parts.scheme, parts.query, parts.fragment) == ("", "", "")
     assert unquote(encoded) == path.encode("utf-8", "replace").decode()
+
+
+# -- what GitHub takes ---------------------------------------------------------------------------------------------
+
+
+def notes_of(run: dict[str, Any]) -> list[str]:
+    return [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+
+
+def test_of_more_results_than_are_kept_the_least_severe_are_left_out(
+    empty_review: MakeReview, a_finding: Make, schema: jsonschema_rs.Draft202012Validator
+) -> None:
+    low = a_finding(severity=Severity.LOW, body="")
+    dismissed = a_finding(severity=Severity.CRITICAL, status=FindingStatus.DISMISSED, body="")
+    critical = a_finding(severity=Severity.CRITICAL, title="The last one", body="")
+    sarif = review_sarif(empty_review(findings=(low, dismissed, *[low] * MOST_RESULTS, critical)))
+    schema.validate(sarif)
+    run = sarif["runs"][0]
+    assert len(run["results"]) == MOST_RESULTS
+    assert run["results"][-1]["message"]["text"].startswith("The last one")
+    assert not [result for result in run["results"] if "suppressions" in result]
+    assert notes_of(run)[0] == "3 findings are left out, the least severe of them all."
+
+
+@pytest.mark.parametrize(
+    ("severities", "most", "kept"),
+    [
+        ("low high", 2, "low high"),
+        ("low high medium", 2, "high medium"),
+        ("low low critical low", 2, "low critical"),
+        ("high", 0, ""),
+    ],
+)
+def test_what_is_kept_stays_in_its_order(a_finding: Make, severities: str, most: int, kept: str) -> None:
+    findings = [a_finding(severity=Severity(name)) for name in severities.split()]
+    left = most_severe(findings, most)
+    assert [finding.severity.value for finding in left.findings] == kept.split()
+    assert left.left_out == len(findings) - len(left.findings)
+
+
+def test_a_file_that_is_too_large_is_cut_until_it_fits(
+    empty_review: MakeReview, a_finding: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hashlib
+    import zlib
+
+    monkeypatch.setattr(sarif_limits, "MOST_BYTES", 20_000)
+    bodies = [" ".join(hashlib.sha512(f"{n} {m}".encode()).hexdigest() for m in range(8)) for n in range(60)]
+    findings = tuple(a_finding(severity=Severity.LOW, body=body) for body in bodies)
+    worst = a_finding(severity=Severity.CRITICAL, title="The worst")
+    sarif = review_sarif(empty_review(findings=(*findings, worst)))
+    assert len(zlib.compress(json.dumps(sarif, indent=1).encode())) <= 20_000
+    results = sarif["runs"][0]["results"]
+    assert 5 < len(results) < 60
+    assert results[-1]["message"]["text"].startswith("The worst")
+    assert notes_of(sarif["runs"][0])[0] == f"{61 - len(results)} findings are left out, the least severe of them all."
+
+
+def test_a_review_that_fits_loses_nothing(a_review: MakeReview) -> None:
+    run = run_of(a_review())
+    assert len(run["results"]) == len(a_review().findings)
+    assert not [text for text in notes_of(run) if "left out" in text and "temperature" not in text]
+
+
+def test_notifications_do_not_crowd_out_the_file(empty_review: MakeReview) -> None:
+    notices = tuple(f"notice {n}" for n in range(sarif_limits.MOST_NOTES + 5))
+    notes = notes_of(run_of(empty_review(notices=notices)))
+    assert len(notes) == sarif_limits.MOST_NOTES + 1
+    assert notes[-1] == "5 more of these notifications are left out."
+
+
+def test_no_text_is_longer_than_github_allows(
+    a_review: MakeReview, a_finding: Make, schema: jsonschema_rs.Draft202012Validator
+) -> None:
+    rule = "x" * 3_000
+    findings = tuple(a_finding(source="sarif:tool", rule=name, body="y" * 20_000) for name in (rule, rule + "z"))
+    sarif = review_sarif(a_review(findings=findings))
+    schema.validate(sarif)
+    run = sarif["runs"][0]
+    first, second = run["tool"]["driver"]["rules"]
+    assert first["id"] != second["id"]
+    for found in (first, second):
+        assert max(len(found["id"]), len(found["name"])) <= 255
+        assert len(found["shortDescription"]["text"]) <= 1_024
+        assert len(found["fullDescription"]["text"]) <= 1_024
+        assert len(found["properties"]["tags"]) <= 10
+    assert {len(result["message"]["text"]) for result in run["results"]} == {sarif_limits.MOST_MESSAGE}
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [("It leaks", "It leaks."), ("It leaks.", "It leaks."), ("Is it meant?", "Is it meant?"), ("", "(no title).")],
+)
+def test_the_title_is_the_first_sentence_of_the_message(
+    a_review: MakeReview, a_finding: Make, title: str, told: str
+) -> None:
+    (result,) = run_of(a_review(findings=(a_finding(title=title, body="More of it."),)))["results"]
+    assert result["message"]["text"] == f"{told}\n\nMore of it."

@@ -3,7 +3,7 @@
 A finding about removed lines has no place in the file as it is now. It is put on the nearest line of its hunk that is
 there after the change (line 1 when the hunk has none), its message says which removed lines are meant, and its properties
 have them. Findings without any place, holes and skipped files are notifications of the run, so that nothing is lost and
-nothing points at a line it was not about.
+nothing points at a line it was not about. What GitHub would not take is left out, least severe first, and counted there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ from bot.diff.mend import replacement_lines
 from bot.diff.model import Anchor, Hunk, LineKind, Patch, Side, printable
 from bot.review.model import Category, Finding, FindingStatus, Misplaced, Review, Severity
 from bot.review.render import words
-from bot.review.render.safe import Redactor, clean
+from bot.review.render.safe import Redactor, clean, shorten
+from bot.review.render.sarif_limits import (
+    MOST_MESSAGE,
+    MOST_NAME,
+    MOST_NOTES,
+    MOST_RESULTS,
+    description,
+    fits,
+    identifier,
+    most_severe,
+)
 
 SCHEMA_URI = "https://json.schemastore.org/sarif-2.1.0.json"
 HOME = "https://github.com/OWNER/spark"
@@ -41,9 +51,27 @@ _ABOUT = {
 
 
 def review_sarif(review: Review, redactor: Redactor | None = None) -> dict[str, Any]:
-    """The whole review as one run. Secrets are masked; a fix that contains one is left out."""
+    """The review as one run that GitHub takes. Secrets are masked; a fix that contains one is left out."""
     redactor = redactor or Redactor(review.change.patch)
-    findings = list(review.findings)
+    notes = _notifications(review, redactor)
+    results, most_notes = MOST_RESULTS, MOST_NOTES
+    while not fits(made := _sarif(review, redactor, notes, results, most_notes)) and results:
+        # Half of what there is, so that a huge review takes few tries.
+        results, most_notes = min(results, len(review.findings)) // 2, most_notes // 2
+    return made
+
+
+def _sarif(
+    review: Review, redactor: Redactor, notes: list[dict[str, Any]], most_results: int, most_notes: int
+) -> dict[str, Any]:
+    kept = most_severe(review.findings, most_results)
+    findings = list(kept.findings)
+    notes, unshown = notes[:most_notes], len(notes) - most_notes
+    if kept.left_out:
+        text = f"{kept.left_out:,} findings are left out, the least severe of them all."
+        notes = [_note("warning", text, ""), *notes]
+    if unshown > 0:
+        notes = [*notes, _note("warning", f"{unshown:,} more of these notifications are left out.", "")]
     rules = _rules(findings)
     index = {rule["id"]: at for at, rule in enumerate(rules)}
     seen: Counter[str] = Counter()
@@ -63,7 +91,7 @@ def review_sarif(review: Review, redactor: Redactor | None = None) -> dict[str, 
         "invocations": [
             {
                 "executionSuccessful": review.coverage.whole,
-                "toolExecutionNotifications": _notifications(review, redactor),
+                "toolExecutionNotifications": notes,
             }
         ],
         "results": [_result(review, finding, redactor, index, seen) for finding in findings],
@@ -91,7 +119,7 @@ def uri(path: str) -> str:
 def _rule_id(finding: Finding) -> str:
     """An analyzer's own rule; the category for the model, with the severity where GitHub takes it from the rule."""
     if finding.rule:
-        return f"{finding.source}/{finding.rule}"
+        return identifier(f"{finding.source}/{finding.rule}")
     tail = f"-{finding.severity.value}" if finding.category is Category.SECURITY else ""
     owner = "spark" if finding.source == "model" else finding.source
     return f"{owner}/{finding.category.value}{tail}"
@@ -107,7 +135,7 @@ def _rules(findings: list[Finding]) -> list[dict[str, Any]]:
 def _rule(name: str, group: list[Finding]) -> dict[str, Any]:
     worst = max((finding.severity for finding in group), key=lambda severity: severity.rank)
     category = group[0].category
-    about = _ABOUT[category] if not group[0].rule else f"{group[0].source} rule {group[0].rule}"
+    about = _ABOUT[category] if not group[0].rule else clean(f"{group[0].source} rule {group[0].rule}")
     properties: dict[str, Any] = {
         "tags": sorted({category.value, "review"}),
         "problem.severity": _PROBLEM[_LEVEL[worst]],
@@ -117,11 +145,11 @@ def _rule(name: str, group: list[Finding]) -> dict[str, Any]:
         properties["security-severity"] = _SECURITY[worst]
     return {
         "id": name,
-        "name": name.replace("/", " ").replace("-", " ").title().replace(" ", "") or "Rule",
-        "shortDescription": {"text": about},
-        "fullDescription": {"text": f"{about}. Category: {category.value}."},
+        "name": name.replace("/", " ").replace("-", " ").title().replace(" ", "")[:MOST_NAME] or "Rule",
+        "shortDescription": {"text": description(about)},
+        "fullDescription": {"text": description(f"Category: {category.value}. {about}.")},
         "help": {
-            "text": f"{about}. Each result says what is wrong and where; a fix that it has was applied to the file in memory."
+            "text": f"{description(about)}. Each result says what is wrong and where; a fix that it has was applied to the file in memory."
         },
         "defaultConfiguration": {"level": _LEVEL[worst]},
         "properties": properties,
@@ -135,12 +163,15 @@ def _result(
     identity = hashlib.sha256(finding.fingerprint.encode("utf-8", "replace")).hexdigest()[:16]
     seen[identity] += 1
     where = "" if finding.side is Side.RIGHT else f" (about removed {_span(anchor)} of the version before)"
-    title = clean(redactor.redact(finding.title))
+    # GitHub shows the first sentence alone where there is little space.
+    title = f"{clean(redactor.redact(finding.title)) or '(no title)'}{where}"
+    stop = "" if title.endswith((".", "!", "?", "…")) else "."
+    message = f"{title}{stop}\n\n{clean(redactor.redact(finding.body))}".strip()
     result: dict[str, Any] = {
         "ruleId": _rule_id(finding),
         "ruleIndex": index[_rule_id(finding)],
         "level": _LEVEL[finding.severity],
-        "message": {"text": f"{title}{where}\n\n{clean(redactor.redact(finding.body))}".strip() or "(no text)"},
+        "message": {"text": shorten(message, MOST_MESSAGE)},
         "locations": [_location(review.change.patch, anchor, redactor)],
         "partialFingerprints": {
             "primaryLocationLineHash": f"{identity}:{seen[identity]}",
@@ -261,7 +292,7 @@ def _misplaced(finding: Misplaced, redactor: Redactor) -> dict[str, Any]:
 
 
 def _note(level: str, text: str, path: str) -> dict[str, Any]:
-    note: dict[str, Any] = {"level": level, "message": {"text": clean(text).strip()}}
+    note: dict[str, Any] = {"level": level, "message": {"text": shorten(clean(text).strip(), MOST_MESSAGE)}}
     if path:
         note["locations"] = [{"physicalLocation": {"artifactLocation": _artifact(path)}}]
     return note

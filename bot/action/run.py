@@ -17,10 +17,8 @@ from typing import Final, TextIO
 from bot import log
 from bot.action import ending
 from bot.action.commands import Level, Quiet
-from bot.action.comments import answer_comment, of_answer
 from bot.action.ending import Ending
 from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, Work, read_work
-from bot.action.group import judge_group
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.report import LogListener
 from bot.action.reviewing import Reviewed, Skipped, review_pull
@@ -127,6 +125,8 @@ class _Run:
             case NoWork():
                 return self._standing(shared, inputs, work.standing, ending.of_nothing(work.reason), stop)
             case GroupWork():
+                from bot.action.group import judge_group  # noqa: PLC0415 - a review starts sooner without it
+
                 listener = LogListener(self.quiet.line)
                 found = judge_group(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
                 return self._told(shared, inputs, work.repo, found, is_elsewhere=True)
@@ -136,6 +136,8 @@ class _Run:
         return review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
 
     def _answered(self, shared: Shared, inputs: Inputs, work: CommentWork, stop: Stop) -> Ending:
+        from bot.action.comments import answer_comment, of_answer  # noqa: PLC0415 - all commands: 0.02 s of a review's start
+
         listener = LogListener(self.quiet.line)
         answered = answer_comment(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
         if answered.missing and (answered.review is not None or answered.failure is not None):

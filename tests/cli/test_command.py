@@ -27,8 +27,10 @@ def test_version_and_help_need_nothing(desk):
     assert desk.spark("-h").out == told.out
 
 
-def test_version_imports_no_client_library(desk):
-    probe = "import sys; from bot.__main__ import main; main(['--version']); print(sorted({'openai','github','rich','flask'} & set(sys.modules)))"
+def test_version_imports_no_client_library_and_an_action_no_commands_either(desk):
+    slow = {"openai", "github", "rich", "flask", "bot.commands.serve"}
+    probe = "import sys; from bot.__main__ import main; main(['--version']); import bot.cli.action; "
+    probe += f"print(sorted({slow} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], env=desk.env, capture_output=True, check=True)
     assert done.stdout.decode().splitlines()[-1] == "[]"
 

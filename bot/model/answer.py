@@ -27,11 +27,12 @@ _SECRETS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """What the endpoint says it used. `cached` is part of `input`."""
+    """What the endpoint says it used. `cached` is part of `input`, `reasoning` of `output`; None where it is not told."""
 
     input: int
     output: int
     cached: int = 0
+    reasoning: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,6 +134,11 @@ def is_object(value: object) -> TypeGuard[dict[str, object]]:
 def whole_number(value: object) -> int:
     """A count as an endpoint gave it; 0 for anything that is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0
+
+
+def reasoning_tokens(details: object) -> int | None:
+    """Tokens of reasoning in the details of a usage; None where they are not told."""
+    return whole_number(details["reasoning_tokens"]) if is_object(details) and "reasoning_tokens" in details else None
 
 
 def timing(value: object) -> dict[str, float]:

@@ -49,6 +49,10 @@ class Outcome:
     sent: float
     """`Clock.now()` of the last request."""
     first_text: float | None = None
+    first_thought: float | None = None
+    """`Clock.now()` at the first reasoning that was streamed before any text."""
+    thought: int = 0
+    """Characters of reasoning that were streamed; part of `chars`."""
     answered: bool = False
     """Whether an answer began, so that it may have to be paid."""
     chars: int = 0
@@ -74,6 +78,7 @@ class Call:
     _guard: Guard = field(init=False)
     _sent: float = field(init=False, default=0.0)
     _first: float | None = field(init=False, default=None)
+    _mused: float | None = field(init=False, default=None)
     _chars: int = field(init=False, default=0)
     _notices: list[str] = field(init=False, default_factory=list)
 
@@ -162,6 +167,8 @@ class Call:
                 self._guard.patience = _AFTER_FINISH
             elif not alive and (self._chars or answer.thought):
                 alive = True
+                if self._first is None:
+                    self._mused = self.clock.now()
                 self._guard.patience = self._patience(spoken=True)
         else:
             self._say(_fed(decoder, [rest for rest in splitter.finish() if _is_json(rest)]))
@@ -244,6 +251,8 @@ class Call:
             detail=shown(detail, secret=self.endpoint.key),
             sent=self._sent,
             first_text=self._first,
+            first_thought=self._mused,
+            thought=answer.thought if answer else 0,
             answered=answered,
             chars=self._chars + (answer.thought if answer else 0),
             tokens=answer.tokens if answer else None,

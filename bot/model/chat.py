@@ -10,7 +10,7 @@ from typing import Final
 
 import jiter
 
-from bot.model.answer import Answer, Tokens, is_object, read_trouble, timing, whole_number
+from bot.model.answer import Answer, Tokens, is_object, read_trouble, reasoning_tokens, timing, whole_number
 from bot.review.ports import StreamEnd
 
 FINISHED: Final[Mapping[str, StreamEnd]] = {
@@ -125,6 +125,7 @@ class ChatDecoder:
                     input=whole_number(usage.get("prompt_tokens")),
                     output=whole_number(usage.get("completion_tokens")),
                     cached=whole_number(details.get("cached_tokens")) if is_object(details) else 0,
+                    reasoning=reasoning_tokens(usage.get("completion_tokens_details")),
                 )
                 answer.seconds.update(timing(usage))
         answer.seconds.update(timing(event.get("time_info")))

@@ -173,6 +173,10 @@ class SparkModel:
             started=outcome.sent,
             first_token=outcome.first_text,
             ended=self._clock.now(),
+            counted=outcome.tokens is not None,
+            reasoning_tokens=None if outcome.tokens is None else outcome.tokens.reasoning,
+            first_thought=outcome.first_thought,
+            thought_chars=outcome.thought,
             endpoint_seconds=outcome.seconds,
             notices=notices,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jiter
 
-from bot.model.answer import Answer, Tokens, is_object, read_trouble, timing, whole_number
+from bot.model.answer import Answer, Tokens, is_object, read_trouble, reasoning_tokens, timing, whole_number
 from bot.review.ports import StreamEnd
 
 
@@ -104,6 +104,7 @@ class ResponsesDecoder:
                 input=whole_number(usage.get("input_tokens")),
                 output=whole_number(usage.get("output_tokens")),
                 cached=whole_number(details.get("cached_tokens")) if is_object(details) else 0,
+                reasoning=reasoning_tokens(usage.get("output_tokens_details")),
             )
             self.answer.seconds.update(timing(usage))
         self.answer.seconds.update(timing(response.get("time_info")))

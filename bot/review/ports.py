@@ -168,6 +168,14 @@ class CallReport:
     ended: float = 0.0
     endpoint_seconds: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    counted: bool = False
+    """Whether the tokens in `usage` are the endpoint's own count and no estimate."""
+    reasoning_tokens: int | None = None
+    """Part of the output tokens, as the endpoint counts them apart; None where it does not."""
+    first_thought: float | None = None
+    """`Clock.now()` at the first reasoning that was streamed before any text."""
+    thought_chars: int = 0
+    """Characters of reasoning that were streamed."""
 
 
 class Model(Protocol):

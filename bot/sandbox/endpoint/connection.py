@@ -157,6 +157,8 @@ class Connection(asyncio.Protocol):
             return None
         steps = line.due(now - logged.started)
         if steps > logged.tokens:
+            if logged.first is None:
+                logged.first = self._house.loop.time()
             logged.tokens = steps
             if steps == line.steps:
                 # Before the last byte goes out: who has read it all finds the log complete.

@@ -20,6 +20,8 @@ class Logged:
     body: object
     """Parsed JSON; None for no body or one that is not JSON."""
     started: float
+    first: float | None = None
+    """When the first token of a stream went out."""
     ended: float | None = None
     status: int | None = None
     """None when the connection was closed without an answer."""

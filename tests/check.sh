@@ -12,7 +12,9 @@ for file in .github/workflows/*.yml; do
   $bin/check-jsonschema --builtin-schema vendor.github-workflows "$file"
   $bin/zizmor --offline --quiet "$file"
 done
-if [ -e action.yml ]; then $bin/check-jsonschema --builtin-schema vendor.github-actions action.yml; fi
+$bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+$bin/zizmor --offline --quiet action.yml .pre-commit-hooks.yaml
+$bin/check-jsonschema --schemafile docs/spark.schema.json .github/spark.yml
 if [ -e Dockerfile ]; then $bin/hadolint Dockerfile; fi
 if [ -e compose.yaml ]; then $bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml; fi
 $bin/shellcheck .ci/run tests/check.sh

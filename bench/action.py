@@ -45,7 +45,7 @@ FIRST_LIMIT: Final = LATENCY + TTFT
 AIM: Final = 0.7
 """Seconds from the start of the process to the first call to GitHub, warm."""
 PARTS: Final = """
-import sys, time
+import gc, sys, time
 at = [time.monotonic()]
 action, cache, began = sys.argv[1:]
 sys.path.insert(0, action + "/action")
@@ -53,6 +53,7 @@ import spark_ready
 from pathlib import Path
 sys.path[:0] = map(str, spark_ready.make_ready(Path(action), {"RUNNER_TOOL_CACHE": cache}, print))
 at.append(time.monotonic())
+gc.set_threshold(spark_ready.OBJECTS)
 import bot.__main__
 import bot.cli.action
 at.append(time.monotonic())

@@ -35,7 +35,7 @@ import spark_ready  # noqa: E402 - as above
 
 SHA: Final = "1" * 40
 PARTS: Final = """
-import sys, time
+import gc, sys, time
 at = [time.perf_counter()]
 here, root = sys.argv[1:]
 sys.path.insert(0, here)
@@ -44,6 +44,7 @@ from pathlib import Path
 paths = spark_ready.make_ready(Path(root), os.environ, print)
 at.append(time.perf_counter())
 sys.path[:0] = map(str, paths)
+gc.set_threshold(spark_ready.OBJECTS)
 import bot.__main__
 import bot.cli.action
 at.append(time.perf_counter())

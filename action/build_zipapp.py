@@ -134,7 +134,7 @@ def _trim(site: Path, grammars: set[str]) -> None:
     """Leave out what is never used, and what names the machine that built it."""
     for script in (site / "bin").glob("*"):
         # The others start with the path of an interpreter.
-        if script.name != "ruff":
+        if script.stem != "ruff":
             script.unlink()
     for path in [path for path in site.rglob("*") if path.name in _UNSTABLE and path.is_file()]:
         path.unlink()

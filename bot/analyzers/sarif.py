@@ -5,6 +5,7 @@ Refuses to guess which file is meant: a name must be that of a file of the patch
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -57,6 +58,12 @@ class SarifFile:
     def name(self) -> str:
         """`sarif:<tool>`, with all tools where the file has several."""
         return f"sarif:{', '.join(self._log.tools) or 'no runs'}"
+
+    @property
+    def digest(self) -> str:
+        """A hash of the results, whatever their order, and of nothing else in the file: a time in it is no other result."""
+        results = sorted(repr(result) for result in self._log.results)
+        return hashlib.sha256("\n".join(results).encode("utf-8", "backslashreplace")).hexdigest()
 
     def run(self, change: Change, files: HeadFiles) -> AnalyzerReport:
         """The results on added lines. `outside` also counts results without a place, and about other files."""

@@ -34,6 +34,8 @@ class Options:
     """Why everything is reviewed again, in words (`asked for by ada`); empty: only what no earlier round has seen."""
     asked_effort: Effort | None = None
     """Asked for this one review alone; goes before `effort`, which is for all of them."""
+    evidence: str = ""
+    """A hash of what analyzers that ran elsewhere hand in. With other results an earlier verdict on the same head does not hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from bot.review.filters import sort_out
 from bot.review.followups import FollowedUp, FollowUps, KnownPlaced
 from bot.review.looks import Looking, Looks
 from bot.review.memory import Recall, Remembered, StoredVerdict
-from bot.review.model import Change, Review, Timing
+from bot.review.model import Change, Review, Timing, Verdict
 from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
@@ -174,6 +174,7 @@ class _Run:
             level=finish.fail_level(self._config, self._options),
             require_coverage=self._config.gate.require_coverage or self._options.require_coverage,
             effort=self._usual_effort,
+            evidence=self._options.evidence,
         )
 
     def _recalled(self) -> tuple[Recall | None, SparkError | None]:
@@ -302,6 +303,9 @@ class _Run:
             timing=timing,
             key=self._key,
         )
+        if stored is not None and stored.passed and review.verdict is Verdict.FAIL:
+            # Something has been found on this head since, by a look that keeps no verdict under this name: it stands on the pull.
+            stored = None
         if stored is not None:
             review = given_before(review, stored)
             aftermath = replace(aftermath, verdict=stored)

@@ -29,14 +29,21 @@ CARRIED_ROOM: Final = 6_000
 
 
 def key_of(
-    change: Change, config: RepoConfig, *, rules: str, level: Severity | None, require_coverage: bool, effort: Effort
+    change: Change,
+    config: RepoConfig,
+    *,
+    rules: str,
+    level: Severity | None,
+    require_coverage: bool,
+    effort: Effort,
+    evidence: str = "",
 ) -> str:
     """Of everything that a verdict hangs on but the model's answers. 20 hex digits.
 
     `rules`: what the review goes by (`rounds.rules_of`). `level`: the gate's. `effort`: the usual one, for who asks for another
-    asks anew.
+    asks anew. `evidence`: what was handed in beside the change (`Options.evidence`).
     """
-    parts = [
+    parts: list[object] = [
         change.head,
         change.base,
         config.model_dump_json(),
@@ -45,6 +52,8 @@ def key_of(
         require_coverage,
         effort.value,
     ]
+    if evidence:
+        parts.append(evidence)
     # Escapes to ASCII, so that a text which was not UTF-8 can be hashed, too.
     return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()[:20]
 

@@ -6,6 +6,7 @@ one review on top of it. Heavy libraries are loaded beside the first wait for th
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
@@ -38,7 +39,7 @@ from bot.model.till import Till
 from bot.request import AlreadyOpen, DiffAsk, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
 from bot.review.model import Pull, RepoName, Review
 from bot.review.options import Deaf, Options, Services
-from bot.review.ports import Analyzer, Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
+from bot.review.ports import Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
 from bot.review.run import run_review
 from bot.settings import Settings
 
@@ -216,6 +217,7 @@ class Shared:
             source = Reconfigured(source, request.config)
         publisher = errand.publisher if errand is not None else self._publisher(request, stop)
         till = Till(model, limit, errand.purse if errand is not None else None)
+        sarif = [SarifFile(path) for path in request.sarif]
         return ReviewJob(
             source=source,
             options=Options(
@@ -230,10 +232,11 @@ class Shared:
                 began=errand.began if errand is not None else None,
                 full=request.full,
                 asked_effort=request.effort,
+                evidence=_evidence(sarif),
             ),
             services=Services(
                 model=till.model if model is not None else None,
-                analyzers=_analyzers(request),
+                analyzers=[Ruff(), *sarif],
                 publisher=publisher,
                 listener=listener or Deaf(),
                 clock=self._clock,
@@ -350,5 +353,5 @@ class Shared:
             return self._github
 
 
-def _analyzers(request: ReviewRequest) -> Sequence[Analyzer]:
-    return [Ruff(), *(SarifFile(path) for path in request.sarif)]
+def _evidence(files: Sequence[SarifFile]) -> str:
+    return hashlib.sha256(":".join(sorted(file.digest for file in files)).encode()).hexdigest() if files else ""

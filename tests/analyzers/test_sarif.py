@@ -301,6 +301,17 @@ def test_a_range_that_ends_at_the_start_of_a_line_does_not_touch_it(report):
     assert report(log(result(region={"startLine": 1, "endLine": 2_000_000_000}))).results[0].anchor.line == 2
 
 
+def test_a_file_is_known_by_its_results_and_by_nothing_else(tmp_path):
+    def digest(*results, **run):
+        path = tmp_path / "x.sarif"
+        path.write_text(json.dumps(log(*results, **run)))
+        return SarifFile(path).digest
+
+    one = digest(result(), result(4, text="a \ud800 b"))
+    assert digest(result(4, text="a \ud800 b"), result(), invocations=[{"endTimeUtc": "2030-01-01"}]) == one
+    assert len({one, digest(result()), digest(result(text="Other.")), digest()}) == 4
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_byte_order_marks_are_fine(tmp_path, encoding):
     path = tmp_path / "x.sarif"

@@ -138,6 +138,22 @@ def test_who_asks_anew_is_given_a_new_look_and_its_verdict_is_the_one_that_is_ke
     assert pull.model.prompts == []
 
 
+def test_a_pass_does_not_hold_against_a_thread_that_stands_since(pull) -> None:
+    pull.effort = Effort.STANDARD
+    pull.script = says(pull, "low")
+    assert pull.review().verdict is Verdict.PASS
+    # A look with less than the usual effort keeps no verdict, but what it finds is on the pull.
+    pull.options = Options(run="run-2", asked_effort=Effort.INSTANT, full="ada asked for it")
+    pull.script = says(pull, "high", 3)
+    assert pull.review().verdict is Verdict.FAIL
+    pull.options = Options(run="run-3")
+    for _ in range(2):
+        assert pull.review().verdict is Verdict.FAIL
+        assert pull.model.prompts == []
+    pull.publisher.resolves(len(pull.publisher.threads) - 1, "ada")
+    assert pull.review().verdict is Verdict.PASS
+
+
 def is_judged_anew(world) -> bool:
     """Whether this run says something of its own instead of what was said before."""
     return not any("stands: the head" in notice for notice in world.review().notices)
@@ -153,6 +169,7 @@ def is_judged_anew(world) -> bool:
         pytest.param(lambda world: setattr(world, "options", Options(run="r", never_fail=True)), id="no gate"),
         pytest.param(lambda world: setattr(world, "options", Options(run="r", require_coverage=True)), id="coverage"),
         pytest.param(lambda world: setattr(world, "options", Options(run="r", paths_ignore=("*.md",))), id="paths"),
+        pytest.param(lambda world: setattr(world, "options", Options(run="r", evidence="x")), id="analyzers' files"),
         pytest.param(lambda world: setattr(world, "with_model", False), id="no model"),
     ],
 )

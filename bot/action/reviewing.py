@@ -20,7 +20,7 @@ from bot.errors import ConfigError, CredentialsError, NotPermittedError, SparkEr
 from bot.github.repo_memory import RepoMemory
 from bot.model.client import SparkModel
 from bot.request import ReviewRequest
-from bot.review.config import CONFIG_PATH, read_config
+from bot.review.config import CONFIG_PATH, Trigger, read_config
 from bot.review.memory import Recall
 from bot.review.model import CommitSha, Effort, Pull, Review
 from bot.review.ports import Listener, Opened, Published, Publisher, Remembrance, ReviewDraft, Stop
@@ -31,6 +31,9 @@ LOOKS: Final = (0.5, 1.0, 2.0)
 """Pauses before the pull is read again when it does not show the head of the event: GitHub's answers may be older than its
 events."""
 PERMISSION: Final = "Give the job the permission pull-requests: write"
+_PUSHES: Final = (Trigger.OPENED, Trigger.SYNCHRONIZE)
+_NEW_HEADS: Final = frozenset({"opened", "synchronize"})
+"""Actions before which no run can have judged the head of the event."""
 NOT_WANTED: Final = "the input post is false"
 
 
@@ -237,20 +240,29 @@ def _refused(
     """Why there is to be no review of this pull; None when there is.
 
     A head that was reviewed is given its verdict in any case, which asks no model: a run that looked away, started by another
-    label or after a pause, would otherwise turn its red job green.
+    label or after a pause, would otherwise turn its red job green. Where runs leave nothing on the pull nobody knows whether it
+    was, so there a head whose push is reviewed is reviewed at such an event as well.
     """
     pull = _pull(opened)
     config = read_config(opened.base_texts.get(CONFIG_PATH, ""), name=inputs.config)
-    reason = unwanted(
-        config.review,
-        trigger=work.trigger,
-        label=work.label,
-        draft=pull.draft,
-        base_ref=pull.base_ref,
-        author=pull.author,
-    )
+
+    def why_not(trigger: Trigger | None) -> str | None:
+        return unwanted(
+            config.review,
+            trigger=trigger,
+            label=work.label,
+            draft=pull.draft,
+            base_ref=pull.base_ref,
+            author=pull.author,
+        )
+
+    reason = why_not(work.trigger)
     if work.trigger is None:
         return None
+    if (reason is not None or work.is_known_only) and _is_judged_unseen(work, inputs):
+        reasons = [why_not(trigger) for trigger in _PUSHES]
+        if None in reasons:
+            return None
     try:
         recall = publisher.recall()
     except SparkError as error:
@@ -267,6 +279,11 @@ def _refused(
         return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config))
     by = recall.paused_by
     return Skipped(reason=f"the reviews of this pull request are paused by {by}", is_short=True) if by else None
+
+
+def _is_judged_unseen(work: ReviewWork, inputs: Inputs) -> bool:
+    """Whether this head may have a verdict that the pull knows nothing of: one of a run that could not or should not post."""
+    return work.action not in _NEW_HEADS and (bool(work.read_only) or not inputs.post)
 
 
 def _pull(opened: Opened) -> Pull:

@@ -167,6 +167,8 @@ class _Run:
         made = None if work is None else self._looked(shared, inputs, work, stop)
         if work is None or not isinstance(made, Reviewed):
             return end
+        # Why nobody was answered, or what was: the verdict that follows does not say it.
+        self.teller.note(Level.NOTICE, end.reason)
         return self._told(shared, inputs, work.repo, made, may_write=not work.is_certain)
 
     def _told(
@@ -195,6 +197,8 @@ class _Run:
         return end
 
     def _on_head(self, shared: Shared, repo: RepoName, head: CommitSha, end: Ending) -> None:
+        if not self.teller.inputs.post:
+            return
         client, stop = shared.own_place(repo, 0).client, shared.stop(STATUS_SECONDS)
         self.is_status = tell_status(client, self.env, repo, head, end, stop=stop, fields=self._fields)
 

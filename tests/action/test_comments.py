@@ -223,8 +223,17 @@ def test_a_thread_of_a_fork_is_answered_by_nobody_and_no_write_is_tried(stage) -
     stage.github.requests.clear()
     ran, said = replies(stage, pull, thread, "/spark help")
     assert (ran.code, reactions(said)) == (0, [])
-    assert "heard in the conversation" in ran.outputs["reason"]
+    assert any("heard in the conversation" in each for each in ran.said("notice"))
     assert [seen.path for seen in stage.github.requests if seen.method != "GET" and seen.path != "/graphql"] == []
+
+
+def test_no_word_in_a_thread_makes_a_forks_red_head_green_that_nothing_could_be_posted_on(stage) -> None:
+    stage.permit({"metadata": "read", "contents": "read", "pull_requests": "read", "issues": "read"})
+    pull = stage.open(GATE, fork="ann")
+    assert stage.on_pull(pull).code == 1
+    thread = talk.begin_thread(stage.repo, pull.number, "Why?", by="ann", path="two.py", line=5).thread
+    ran, _ = replies(stage, pull, thread, "Looks good to me.", by="ann")
+    assert (ran.code, ran.outputs["verdict"], reviews(stage)) == (1, "fail", [])
 
 
 def test_a_command_in_the_text_of_a_review_is_answered_in_the_conversation(talked) -> None:

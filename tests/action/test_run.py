@@ -217,6 +217,24 @@ def test_another_label_does_not_turn_a_red_head_green(stage) -> None:
     assert len(stage.reviews()) == 1
 
 
+PUSHES_AND_LABEL = GATE + "review:\n  on: [opened, synchronize, label]\n  label: look\n"
+
+
+@pytest.mark.parametrize(("fork", "post"), [("ann", "true"), ("", "false")])
+@pytest.mark.parametrize("event", [("labeled", {"label": "other"}), ("ready_for_review", {})])
+def test_a_red_head_that_nothing_is_posted_on_stays_red_at_another_event(stage, fork, post, event) -> None:
+    action, subjects = event
+    pull = stage.open(PUSHES_AND_LABEL, fork=fork)
+    assert stage.on_pull(pull, post=post).code == 1
+    ran = stage.on_pull(pull, action, subjects=subjects, post=post)
+    assert (ran.code, ran.outputs["verdict"], stage.reviews()) == (1, "fail", [])
+
+
+def test_where_no_push_is_reviewed_another_label_reviews_no_fork(stage) -> None:
+    ran = stage.on_pull(stage.open(GATE + LABEL, fork="ann"), "labeled", subjects={"label": "other"})
+    assert (ran.code, ran.outputs["verdict"], ran.beside) == (0, "neutral", [])
+
+
 def test_an_edited_title_gives_the_head_its_verdict_again(stage) -> None:
     pull = stage.open(GATE)
     assert stage.on_pull(pull).code == 1
@@ -314,6 +332,19 @@ def test_an_analyzers_file_is_read_from_the_workspace(stage) -> None:
     place.write_text(json.dumps({"version": "2.1.0", "runs": runs}), encoding="utf-8")
     ran = stage.on_pull(stage.open(), api_key="", base_url="", analyzer_sarif="lint.sarif\n", post="false")
     assert any("A rule of ours is broken." in each.data for each in ran.beside)
+
+
+def test_a_pass_does_not_hold_for_results_that_an_analyzer_hands_in_later(stage) -> None:
+    pull = stage.open(GATE, after=FINE)
+    assert stage.on_pull(pull).code == 0
+    place = stage.folder / "workspace" / "lint.sarif"
+    for line, code in ((1, 0), (2, 1), (2, 1)):
+        where = {"artifactLocation": {"uri": "one.py"}, "region": {"startLine": line}}
+        result = {"level": "error", "message": {"text": "Broken."}, "locations": [{"physicalLocation": where}]}
+        runs = [{"tool": {"driver": {"name": "lint"}}, "results": [result]}]
+        place.write_text(json.dumps({"version": "2.1.0", "runs": runs}), encoding="utf-8")
+        assert stage.on_pull(pull, "edited", analyzer_sarif="lint.sarif").code == code
+    assert stage.on_pull(pull, "edited").code == 1, "what stands on the pull counts without the file, too"
 
 
 @pytest.mark.parametrize("name", ["sarif_file", "analyzer_sarif"])

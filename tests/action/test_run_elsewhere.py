@@ -40,6 +40,15 @@ def test_a_token_that_may_write_no_status_is_no_fault(stage) -> None:
     assert (ran.code, ran.said("warning"), states(stage)) == (0, [], [])
 
 
+@pytest.mark.parametrize("draft", [False, True])
+def test_post_false_writes_no_status(stage, draft) -> None:
+    pull = stage.open("review:\n  drafts: false\n", draft=draft)
+    stage.on_pull(pull, post="false")
+    group = queue_merge(stage.repo, pull.number)
+    stage.run("merge_group", stage.payload("merge_group", "checks_requested", group=group), post="false")
+    assert states(stage) == []
+
+
 def test_a_command_for_a_review_has_its_verdict_on_the_head_and_not_on_the_default_branch(stage) -> None:
     pull = stage.open(GATE)
     ran = comment(stage, pull, "/spark review")

@@ -97,7 +97,7 @@ def review_pull(
     opened = configured(opened, inputs.config)
     refused = _refused(opened, work, inputs, publisher, known)
     if refused is not None:
-        return replace(refused, head=_pull(opened).head_sha)
+        return refused
     errand = Errand(
         place=place,
         opened=opened,
@@ -259,10 +259,9 @@ def _refused(
     reason = why_not(work.trigger)
     if work.trigger is None:
         return None
-    if (reason is not None or work.is_known_only) and _is_judged_unseen(work, inputs):
-        reasons = [why_not(trigger) for trigger in _PUSHES]
-        if None in reasons:
-            return None
+    is_pushs = _is_after(work) and None in [why_not(trigger) for trigger in _PUSHES]
+    if is_pushs and (reason is not None or work.is_known_only) and (work.read_only or not inputs.post):
+        return None
     try:
         recall = publisher.recall()
     except SparkError as error:
@@ -276,14 +275,18 @@ def _refused(
     if work.is_known_only:
         return Skipped(reason="no review of this head is known")
     if reason is not None:
-        return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config))
+        # The run of the push speaks for its head, also where that ended in an error and left nothing to know it by.
+        head = None if is_pushs else pull.head_sha
+        return Skipped(reason=reason.replace(CONFIG_PATH, inputs.config), head=head)
     by = recall.paused_by
-    return Skipped(reason=f"the reviews of this pull request are paused by {by}", is_short=True) if by else None
+    if not by:
+        return None
+    return Skipped(reason=f"the reviews of this pull request are paused by {by}", is_short=True, head=pull.head_sha)
 
 
-def _is_judged_unseen(work: ReviewWork, inputs: Inputs) -> bool:
-    """Whether this head may have a verdict that the pull knows nothing of: one of a run that could not or should not post."""
-    return work.action not in _NEW_HEADS and (bool(work.read_only) or not inputs.post)
+def _is_after(work: ReviewWork) -> bool:
+    """Whether the event came when another run may have judged this head already."""
+    return work.is_known_only or bool(work.action and work.action not in _NEW_HEADS)
 
 
 def _pull(opened: Opened) -> Pull:

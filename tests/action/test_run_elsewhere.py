@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.sandbox.github.faults import Fault
 from bot.sandbox.github.gestures import queue_merge
 from bot.sandbox.github.talk import reply, say
 from bot.sandbox.github.world import APP_PERMISSIONS
@@ -47,6 +48,25 @@ def test_post_false_writes_no_status(stage, draft) -> None:
     group = queue_merge(stage.repo, pull.number)
     stage.run("merge_group", stage.payload("merge_group", "checks_requested", group=group), post="false")
     assert states(stage) == []
+
+
+PUSHES_AND_LABEL = "review:\n  on: [opened, synchronize, label]\n  label: look\n"
+
+
+def test_a_label_does_not_turn_a_status_green_that_says_a_review_could_not_be_posted(stage) -> None:
+    pull = stage.open(PUSHES_AND_LABEL)
+    fault = Fault(match=f"POST /repos/{stage.name}/pulls/*/reviews", status=503, times=None)
+    stage.github.faults.add(fault)
+    assert stage.on_pull(pull).code == 3
+    stage.github.faults.clear()
+    stage.on_pull(pull, "labeled", subjects={"label": "other"})
+    assert states(stage) == [(pull.head_sha, "error", "spark")]
+
+
+def test_a_push_that_nobody_wants_reviewed_has_a_green_status(stage) -> None:
+    pull = stage.open(PUSHES_AND_LABEL.replace("opened, synchronize", "opened"))
+    stage.on_pull(pull, "synchronize")
+    assert states(stage) == [(pull.head_sha, "success", "spark")]
 
 
 def test_a_command_for_a_review_has_its_verdict_on_the_head_and_not_on_the_default_branch(stage) -> None:

@@ -50,6 +50,9 @@ class Connection(asyncio.Protocol):
         """A client has connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # asyncio does this for sockets it made itself. Else the kernel keeps tokens back until what went before is
+        # acknowledged, which a client's kernel puts off for 40 ms.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._house.connections.add(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:

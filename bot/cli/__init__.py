@@ -38,6 +38,10 @@ VERBS: Final[Mapping[str, Verb]] = {
         summary="one run inside GitHub Actions, as its action.yml starts it",
         module="bot.cli.action",
     ),
+    "bench": Verb(
+        summary="how fast endpoints write: measured, and set side by side",
+        module="bot.cli.bench",
+    ),
     "setup": Verb(
         summary="make the GitHub App of your own server, and write the settings file",
         module="bot.cli.setup",

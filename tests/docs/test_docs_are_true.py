@@ -71,6 +71,7 @@ def test_every_verb_and_no_other_is_a_heading_of_the_reference(read: Read, secti
         ("review", "### `spark review [RANGE]`"),
         ("serve", "### `spark serve`"),
         ("action", "### `spark action`"),
+        ("bench", "### `spark bench`"),
         ("setup", "### `spark setup`"),
         ("demo", "### `spark demo`"),
     ],
@@ -215,6 +216,13 @@ def test_every_key_of_the_json_is_told(read: Read, section: Section) -> None:
                 yield from names(value)
 
     assert not set(names(schema)) - told
+
+
+def test_every_key_of_a_measurement_is_told(read: Read, section: Section) -> None:
+    told = set(coded(section(read("docs/reference.md"), "### `spark bench`")))
+    keys = set(re.findall(r"^\s+\"(\w+)\": ", read("bot/bench/report.py"), re.MULTILINE))
+    assert len(keys) > 40
+    assert not keys - told
 
 
 def test_every_format_has_a_row(read: Read, section: Section) -> None:

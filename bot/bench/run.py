@@ -128,7 +128,7 @@ class Runner:
         finally:
             batches.append(Batch(streams=tuple(streams), cpu_seconds=time.process_time() - began))
             self._books.done += parallel
-            self._note(lane, streams)
+            self._keep_told(lane, streams)
 
     def _warm(self, lane: Lane, parallel: int) -> None:
         """Open as many connections as will be used at once."""
@@ -146,11 +146,11 @@ class Runner:
             books.warm_ups += len(streams)
             for stream in streams:
                 books.warm_up_usage += stream.usage
-            self._note(lane, streams)
+            self._keep_told(lane, streams)
         if streams and all(stream.end is StreamEnd.UNREACHABLE for stream in streams):
             books.given_up.add(lane.name)
 
-    def _note(self, lane: Lane, streams: list[Stream]) -> None:
+    def _keep_told(self, lane: Lane, streams: list[Stream]) -> None:
         for stream in streams:
             for notice in stream.notices:
                 self._books.notices[f"{lane.name}: {notice}"] = None

@@ -15,7 +15,7 @@ from bot.bench.figures import stream_figures
 from bot.bench.model import Bench, Stream
 
 WIDTH: Final = 900.0
-LEFT: Final = 190.0
+LEFT: Final = 215.0
 """Where bars begin; names stand before."""
 RIGHT: Final = 120.0
 """Kept free for figures behind the longest bar."""
@@ -29,7 +29,7 @@ RACE_LEFT: Final = 64.0
 _RACE_RIGHT: Final = 24.0
 _RACE_BOTTOM: Final = 44.0
 _RACE_TOP: Final = 14.0
-_LONGEST_NAME: Final = 26
+_LONGEST_NAME: Final = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, Self
 
-from bot.errors import ConfigError, UserError
+from bot.errors import ConfigError, CredentialsError, UserError
 from bot.model.budget import Budget
 from bot.model.client import SparkModel
 from bot.model.endpoint import PRESETS, Endpoint, HttpOptions, read_endpoint
@@ -113,6 +113,11 @@ def _endpoint(place: Place, settings: Settings, env: Mapping[str, str]) -> Endpo
         keys = {"SPARK_API_KEY": key}
     try:
         endpoint = read_endpoint(url, model=place.model or settings.model, api=place.api or settings.api, keys=keys)
+    except CredentialsError as error:
+        if not place.beside:
+            raise
+        own = next((each.key_env for each in PRESETS.values() if each.base_url == _address(url)), "key=VARIABLE")
+        raise CredentialsError(f"--compare {place.name}: {error.what}", remedy=f"Set {own}.") from error
     except UserError as error:
         if not place.beside:
             raise

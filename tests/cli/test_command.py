@@ -48,7 +48,7 @@ def test_a_process_that_ends_looks_for_no_memory_to_free_and_still_does_what_is_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Say what to do: review, serve, action, setup, demo, config"),
+        ([], "Say what to do: review, serve, action, bench, setup, demo, config"),
         (["revew"], "There is no verb 'revew'. Did you mean review? See spark help."),
         (["--staged", "review"], "spark has no option --staged before the verb"),
         (["review", "--nonsense"], "spark review: unrecognized arguments: --nonsense"),

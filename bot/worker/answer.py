@@ -101,6 +101,9 @@ class CommentAnswer:
         return replace(ended, usd=usage.usd, usage=counted, timing=timing)
 
     def _done(self) -> Ended:
+        if self._control.cause is not None:
+            # A request that is given no time may be on its way all the same.
+            return cut_short(self._control.cause)
         try:
             count = self._control.lately(FLOOD_MINUTES * 60.0)
             if count > FLOOD and not self._is_heard_all_the_same(count):

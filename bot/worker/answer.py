@@ -101,9 +101,9 @@ class CommentAnswer:
         return replace(ended, usd=usage.usd, usage=counted, timing=timing)
 
     def _done(self) -> Ended:
-        if self._control.cause is not None:
-            # A request that is given no time may be on its way all the same.
-            return cut_short(self._control.cause)
+        # A request that is given no time may be on its way all the same.
+        if (stopped := self._stopped()) is not None:
+            return stopped
         try:
             count = self._control.lately(FLOOD_MINUTES * 60.0)
             if count > FLOOD and not self._is_heard_all_the_same(count):
@@ -132,6 +132,11 @@ class CommentAnswer:
             self._say_so(OutsideError(f"a bug in Spark stopped it ({kind})", remedy="What it had done before stands"))
             return Ended(state=JobState.FAILED, why=f"A bug stopped it ({kind})", error=kind)
         return self._ended(outcome)
+
+    def _stopped(self) -> Ended | None:
+        """How it ends where it was told to stop; None where it was not."""
+        cause = self._control.cause
+        return None if cause is None else cut_short(cause)
 
     def _is_heard_all_the_same(self, count: int) -> bool:
         """Commands of those who may write, for longer: else strangers could have nobody heard."""

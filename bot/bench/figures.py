@@ -2,7 +2,7 @@
 
 The rules, which docs/reference.md tells to users as well:
 
-- *First token*: from the sending of the request to the first text. Reasoning is no text; where it is streamed, its first sign
+- *First token*: from the moment when the network has the whole request to the first text. Reasoning is no text; where it is streamed, its first sign
   is told beside it.
 - *Tokens* are the endpoint's own count (`usage`), less its reasoning tokens. Where reasoning was streamed and not counted
   apart, and where there is no usage at all (4 characters a token), they are an estimate and marked as one.
@@ -13,8 +13,9 @@ The rules, which docs/reference.md tells to users as well:
   its first bundle.
 - *Gap*: the time between two reads, divided by the tokens of the second. Percentiles are over tokens: each counts once.
 - *Together*: the same as tokens/s over all streams of a run: their tokens behind their first reads, from the earliest
-  first read to the latest last one. A run in which a stream failed has none: it was another load.
-- *Total*: from the sending of the request to the last text.
+  first read to the latest last one, each counted from its own request: we cannot send them all in one moment, and that is
+  not the endpoint's. A run in which a stream failed has none: it was another load.
+- *Total*: from the same moment to the last text.
 
 Streams that failed are in no figure. They are counted, with their reasons.
 """
@@ -192,7 +193,7 @@ def together(batch: Batch) -> float | None:
         found = reads(stream)
         chars = sum(read.chars for read in found)
         tokens += _text_tokens(stream, chars)[0] * (1 - found[0].chars / chars)
-        first, last = min(first, found[0].at), max(last, found[-1].at)
+        first, last = min(first, found[0].at - stream.sent), max(last, found[-1].at - stream.sent)
     return tokens / (last - first) if last > first and tokens > 0 else None
 
 

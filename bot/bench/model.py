@@ -68,7 +68,7 @@ class Stream:
     asked: float
     """When the call began."""
     sent: float
-    """When its last request went out: later than `asked` where the endpoint made us wait (429)."""
+    """When the network had its last request whole: later than `asked` where the endpoint made us wait (429)."""
     ended: float
     end: StreamEnd
     detail: str = ""

@@ -48,6 +48,8 @@ class Outcome:
     detail: str = ""
     sent: float
     """`Clock.now()` of the last request."""
+    written: float | None = None
+    """`Clock.now()` when that request was handed to the network whole; None when it was not."""
     first_text: float | None = None
     first_thought: float | None = None
     """`Clock.now()` at the first reasoning that was streamed before any text."""
@@ -84,7 +86,7 @@ class Call:
 
     def run(self) -> Outcome:
         """Do it. Raises nothing for what the endpoint does; what `sink` raises goes through."""
-        self._guard = Guard(self.stop, patience=self.options.stall_seconds)
+        self._guard = Guard(self.stop, patience=self.options.stall_seconds, clock=self.clock)
         self._sent = self.clock.now()
         forget = self.stop.on_stop(self._guard.end)
         try:
@@ -250,6 +252,7 @@ class Call:
             end=end,
             detail=shown(detail, secret=self.endpoint.key),
             sent=self._sent,
+            written=self._guard.wrote,
             first_text=self._first,
             first_thought=self._mused,
             thought=answer.thought if answer else 0,

@@ -171,6 +171,7 @@ class SparkModel:
             detail=outcome.detail,
             usage=usage,
             started=outcome.sent,
+            written=outcome.written,
             first_token=outcome.first_text,
             ended=self._clock.now(),
             counted=outcome.tokens is not None,

@@ -24,7 +24,7 @@ import httpcore2
 import httpx2
 
 from bot.model.endpoint import HttpOptions
-from bot.review.ports import Stop
+from bot.review.ports import Clock, Stop
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -32,8 +32,11 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class Guard:
     """What can end the waits of one call: cancelling, the deadline, and silence longer than `patience` seconds."""
 
-    def __init__(self, stop: Stop, *, patience: float) -> None:
+    def __init__(self, stop: Stop, *, patience: float, clock: Clock | None = None) -> None:
         self._stop = stop
+        self._clock = clock
+        self.wrote: float | None = None
+        """`Clock.now()` when the last bytes were handed to the network; None without a clock."""
         self._lock = threading.Lock()
         self._wake: Callable[[], None] | None = None
         self._ended = False
@@ -45,6 +48,11 @@ class Guard:
             self._ended = True
             if self._wake is not None:
                 self._wake()
+
+    def written(self) -> None:
+        """Bytes were handed to the network."""
+        if self._clock is not None:
+            self.wrote = self._clock.now()
 
     def seconds(self, longest: float | None = None) -> float:
         """How long the next wait may be. Raises ReadTimeout when nothing is left."""
@@ -157,6 +165,7 @@ class Stream(httpcore2.NetworkStream):
             guard.waits(self._wake)
             try:
                 rest = rest[self._sock.send(rest) :]
+                guard.written()
             except TimeoutError as error:
                 raise httpcore2.WriteTimeout(str(error)) from error
             except OSError as error:

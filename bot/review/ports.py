@@ -162,7 +162,9 @@ class CallReport:
     """The endpoint's own words or status, shortened, without secrets."""
     usage: Usage = field(default_factory=Usage)
     started: float = 0.0
-    """`Clock.now()` when the request went out."""
+    """`Clock.now()` when the request went out, before it was built."""
+    written: float | None = None
+    """The same once the network had all of it: later by our own work, which many calls at once add up."""
     first_token: float | None = None
     """`Clock.now()` at the first byte of text."""
     ended: float = 0.0

@@ -120,6 +120,9 @@ def test_streams_at_once_are_added_up_over_their_common_time(made: Made) -> None
     assert together(Batch(streams=four, cpu_seconds=0)) == pytest.approx(400)
     apart = (made["steady"](100, tokens=101, first=0.0), made["steady"](100, tokens=101, first=1.0))
     assert together(Batch(streams=apart, cpu_seconds=0)) == pytest.approx(100)
+    # Where the second was sent a second later, the endpoint wrote both at their full rate.
+    ours = (made["steady"](100, first=0.0), made["steady"](100, first=1.0, sent=1.0))
+    assert together(Batch(streams=ours, cpu_seconds=0)) == pytest.approx(200)
 
 
 def test_a_run_with_a_failed_or_missing_stream_has_no_figure_together(made: Made) -> None:

@@ -89,7 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
             return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:
+            # The client is gone, killed perhaps: what it did not send whole it did not ask.
+            raise ConnectionAbortedError(f"{len(body)} of {size} bytes of a body")
+        return body
 
     def _environment(self) -> dict[str, Any]:
         path, _, query = self.path.partition("?")

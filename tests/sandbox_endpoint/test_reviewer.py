@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.bench.prompts import PROMPTS
 from bot.diff.edit import Proven, prove
 from bot.diff.parse import read_patch
 from bot.review.config import RepoConfig
@@ -320,3 +321,11 @@ def test_the_measured_answers_leave_checks_to_the_reviewer():
     change, [finding] = review({"a.py": "x == None\n"})
     prompt = check_prompt(change, finding, file_text="x == None\n", effort=Effort.STANDARD)
     assert read_check(say(prompt, tokens(500))).verdict is CheckVerdict.REAL
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_an_order_to_write_code_gets_code_of_the_length_that_it_aims_at(name) -> None:
+    prompt = PROMPTS[name].prompt(None)
+    answer = say(prompt)
+    assert PROMPTS[name].aims_at <= count(answer) < PROMPTS[name].aims_at + 60
+    compile(answer, name, "exec")

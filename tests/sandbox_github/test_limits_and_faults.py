@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -167,6 +169,19 @@ def test_a_body_that_is_no_json_is_a_problem_told(desk) -> None:
     assert (answer.status, answer.json["message"]) == (400, "Problems parsing JSON")
     assert desk.client.post(f"{REPO}/issues/1/comments", []).json["message"] == "Body should be a JSON object"
     assert desk.client.post(f"{REPO}/issues/1/comments", {}).json["message"].endswith('"body" wasn\'t supplied.')
+
+
+def test_a_request_whose_sender_died_in_its_body_was_never_made(desk) -> None:
+    desk.pull({"a": "1\n"}, {"a": "2\n"})
+    head = f"POST {REPO}/issues/1/comments HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n"
+    where = urlsplit(desk.server.api_url)
+    for body in (b"", b'{"body": "hi"}'):
+        with socket.create_connection((where.hostname, where.port)) as sender:
+            sender.sendall(f"{head}Authorization: Bearer {desk.client.token}\r\n\r\n".encode() + body)
+            sender.shutdown(socket.SHUT_WR)
+            assert sender.recv(100) == b""
+    assert desk.client.get(f"{REPO}/issues/1/comments").json == []
+    assert [seen.method for seen in desk.server.requests] == ["GET"]
 
 
 def test_stopping_ends_a_stall_at_once(make_desk) -> None:

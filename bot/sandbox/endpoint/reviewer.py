@@ -3,7 +3,8 @@
 It reads the tagged lines that the prompt shows, finds the mistakes of `smells.py` in added ones and answers the same
 prompt with the same text, always. A check call is answered by looking again, more strictly than the first time: a line
 in a comment, in a string or in a test refutes the finding. Later calls about a pull are answered by rules as well: a look
-back, edits, a reply, a question. What kind of call it is, is read from the form of the answer that it asks for.
+back, edits, a reply, a question. An order to write code gets code of the length that it aims at. What kind of call it is,
+is read from the form of the answer that it asks for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from bot.sandbox.endpoint.follow_up import follow_up
 from bot.sandbox.endpoint.second_look import check, repair
 from bot.sandbox.endpoint.shown import Shown, read_shown
 from bot.sandbox.endpoint.smells import SMELLS
+from bot.sandbox.endpoint.writing import write
 
 _MOST_LINES = max(smell.lines for smell in SMELLS)
 _RANK = {"critical": 3, "high": 2, "medium": 1, "low": 0}
@@ -34,6 +36,7 @@ class Asked(StrEnum):
     FIX = "fix"
     REPLY = "reply"
     ANSWER = "answer"
+    WRITE = "write"
 
 
 def reviewer() -> Script:
@@ -107,6 +110,7 @@ _KEYS = (
     ('"verdict"', Asked.CHECK),
     ('"suggestion"', Asked.REPAIR),
     ("Answer in Markdown", Asked.ANSWER),
+    ("Answer with code alone", Asked.WRITE),
 )
 """What stands in the instructions, the first that fits counts."""
 _SAYS: Mapping[Asked, Callable[[str], str]] = {
@@ -117,4 +121,5 @@ _SAYS: Mapping[Asked, Callable[[str], str]] = {
     Asked.FIX: fix,
     Asked.REPLY: reply,
     Asked.ANSWER: answer,
+    Asked.WRITE: write,
 }

@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.remove(str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from race.model import ANSWER_TOKENS, FINDINGS, LATENCY, SHAPES, Shape
-from race.world import APP_ID, AUTHOR, SLUG, USER, USER_TOKEN, actions_token
 from webhook_parts import serve_lines
 
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer, Script, tokens
@@ -28,6 +27,8 @@ from bot.sandbox.github.happening import Happening
 from bot.sandbox.github.payloads import payload_of
 from bot.sandbox.github.records import Hook, Pull
 from bot.sandbox.github.repo import Repo
+from race.model import ANSWER_TOKENS, FINDINGS, LATENCY, SHAPES, Shape
+from race.world import APP_ID, AUTHOR, SLUG, USER, USER_TOKEN, actions_token
 
 _KEPT_BODY = 4_000
 """Characters of a write's body that are told: enough to see whether it shows a finding."""

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-from race.model import Place, Product, Shape, Speed, World
 from webhook_parts import Child, child
+
+from race.model import Place, Product, Shape, Speed, World
 
 APP_ID: Final = 4711
 SLUG: Final = "spark"

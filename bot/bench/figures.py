@@ -63,7 +63,7 @@ class StreamFigures:
     rate: float | None
     """None for an answer that came in one read: it has no length in time."""
     gaps: tuple[tuple[float, float], ...]
-    """Seconds a token, and how many tokens came so."""
+    """Seconds a token, and how many tokens came so: what the text is long, but one a read at least."""
     longest_pause: float
     """Seconds between two reads."""
 
@@ -166,10 +166,10 @@ def stream_figures(stream: Stream) -> StreamFigures:
     gaps: list[tuple[float, float]] = []
     pause = 0.0
     for before, after in pairwise(arrivals):
-        waited, came = after.at - before.at, after.chars * each
+        # What came is a token at least, however short: a lone space is no quarter of one.
+        waited, came = after.at - before.at, max(1.0, after.chars * each)
         pause = max(pause, waited)
-        if came > 0:
-            gaps.append((waited / came, came))
+        gaps.append((waited / came, came))
     sign = first.at if stream.first_thought is None else min(stream.first_thought, first.at)
     return StreamFigures(
         first_token=first.at - stream.sent,

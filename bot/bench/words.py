@@ -76,7 +76,7 @@ def remarks(entry: Entry) -> tuple[str, ...]:
         told.append(f"{name}: {figures.cut_by_limit} of {figures.measured} answers ended at their length limit")
     if figures.waited >= 0.5:
         told.append(f"{name}: its rate limit made us wait {figures.waited:.1f} s, which is in no figure")
-    if figures.busiest >= BUSY:
+    if figures.measured and figures.busiest >= BUSY:
         told.append(
             f"{name}: this process used {figures.busiest:.0%} of a core, so this machine may be what was measured"
         )

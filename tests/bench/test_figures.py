@@ -235,6 +235,6 @@ def test_gaps_add_up_to_the_stream(pieces: list[tuple[float, int]], tokens: int)
     found = stream_figures(_stream(pieces, start=0.0, slower=1.0, tokens=tokens))
     assert sum(gap * count for gap, count in found.gaps) == pytest.approx(found.total - found.first_token, rel=1e-6)
     assert found.rate is not None
-    assert sum(count for _, count in found.gaps) == pytest.approx(
-        found.rate * (found.total - found.first_token), rel=1e-6
-    )
+    came = found.rate * (found.total - found.first_token)
+    assert came * (1 - 1e-6) <= sum(count for _, count in found.gaps) <= came + len(found.gaps)
+    assert max((gap for gap, _ in found.gaps), default=0.0) <= found.longest_pause

@@ -72,6 +72,11 @@ def people(walk: Walk, head: str) -> None:
     walk("GET", f"{REPO}/commits/{head}/pulls")
     walk("GET", f"{REPO}/compare/main...work")
     walk("GET", f"{REPO}/collaborators/alice/permission")
+    walk("GET", f"{REPO}/branches/work")
+    walk("GET", f"{REPO}/languages")
+    for labels in ({"labels": ["one", "two"]}, {"labels": [{"name": "two"}]}):
+        walk("PUT", f"{REPO}/issues/1/labels", labels)
+    walk("GET", f"{REPO}/issues/1/labels")
     for path in ("/user", "/users/bob", "/users/octo", "/rate_limit", "/meta"):
         walk("GET", path)
     put = {"message": "Add", "content": "eA==", "branch": "side"}

@@ -36,6 +36,7 @@ def sent() -> Any:
         repo.reopen_pull(1)
         repo.to_draft(1)
         gestures.label_pull(repo, 1, "spark")
+        gestures.unlabel_pull(repo, 1, "spark")
         _checks_and_groups(server)
         _installations(server)
         assert server.webhooks.wait()

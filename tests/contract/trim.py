@@ -34,6 +34,7 @@ EVENTS = {
         "ready_for_review",
         "converted_to_draft",
         "labeled",
+        "unlabeled",
         "edited",
     ),
     "pull_request_review": ("submitted", "edited"),

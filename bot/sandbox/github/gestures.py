@@ -24,6 +24,16 @@ def label_pull(repo: Repo, number: int, name: str, *, by: str | None = None) -> 
         repo.happened("pull_request", "labeled", repo.world.user(by or repo.owner.login), pull=pull, label=name)
 
 
+def unlabel_pull(repo: Repo, number: int, name: str, *, by: str | None = None) -> None:
+    """Take a label off a pull. Nothing happens where it is not on it."""
+    with repo.world.lock:
+        pull = repo.pulls[number]
+        if name in pull.labels:
+            pull.labels.remove(name)
+            pull.updated_at = repo.world.now()
+            repo.happened("pull_request", "unlabeled", repo.world.user(by or repo.owner.login), pull=pull, label=name)
+
+
 def check_runs(repo: Repo, sha: str) -> list[CheckRun]:
     """All check runs of a commit, oldest first."""
     with repo.world.lock:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from bot.sandbox.endpoint.answers import Answer, EndpointRequest, Script
 from bot.sandbox.endpoint.tokens import count
 
-from .model import ANSWER_TOKENS, FINDINGS
+from race.model import ANSWER_TOKENS, FINDINGS
 
 _HOLE = "\x00"
 _FILE = re.compile(r"^## File:? '([^']+)'", re.MULTILINE)
@@ -159,12 +159,10 @@ def _description(kind: str, files: Sequence[str], tokens: int) -> str:
 def _suggestions(lines: Sequence[Line], tokens: int) -> str:
     said = ["```yaml", "code_suggestions:" if lines else "code_suggestions: []"]
     for at, line in enumerate(lines):
-        indent = line.code[: len(line.code) - len(line.code.lstrip())]
         said += ["- relevant_file: |", f"    {line.path}", "  language: |", "    python"]
         said += ["  existing_code: |", f"    {line.code}", "  suggestion_content: |"]
         said += [f"    Measured{_HOLE if at == 0 else ''}.", "  improved_code: |", f"    {line.code}  # measured"]
         said += ["  one_sentence_summary: |", "    A measured line", "  label: |", "    general"]
-        assert indent == "" or line.code.startswith(indent)
     return _filled("\n".join([*said, "```", ""]), tokens)
 
 
@@ -197,3 +195,7 @@ def _gito_issues(lines: Sequence[Line], tokens: int) -> str:
     ]
     text = json.dumps(issues, ensure_ascii=False, indent=1)
     return _filled(text.replace(json.dumps(_HOLE)[1:-1], _HOLE) + "\n", tokens) if issues else "[]\n"
+
+
+script = rivals()
+"""What the stand-in endpoint runs, by name."""

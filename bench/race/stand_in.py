@@ -151,6 +151,10 @@ class GitHub:
         answer = delivery.answer.decode("utf-8", "replace")
         return {"sent": sent, "answered": time.monotonic(), "status": delivery.status_code, "answer": answer}
 
+    def folder(self, *, repo: str) -> str:
+        """Where the repository is on the disk: what a checkout that is not measured is cloned from."""
+        return str(self.server.world.repo(repo).git.path)
+
     def log(self, *, repo: str, number: int) -> dict[str, Any]:
         """Every call since the pull was made, oldest first, and what stands on the pull now."""
         found, pull = self._pull(repo, number)
@@ -182,7 +186,10 @@ def serve_github() -> None:
     github = GitHub()
     try:
         serve_lines(
-            {each.__name__: each for each in (github.about, github.fresh, github.event, github.deliver, github.log)}
+            {
+                each.__name__: each
+                for each in (github.about, github.fresh, github.event, github.deliver, github.folder, github.log)
+            }
         )
     finally:
         github.server.stop()

@@ -178,6 +178,11 @@ class Stage:
         told = self._github.ask("deliver", repo=place.repo, number=place.number, url=url, secret=secret)
         return Delivered(**told)
 
+    def folder(self, place: Place) -> str:
+        """The bare repository on the disk, for a checkout that is made before a run begins."""
+        found: str = self._github.ask("folder", repo=place.repo)
+        return found
+
     def log(self, place: Place) -> Log:
         """What GitHub saw since the pull was made."""
         told = self._github.ask("log", repo=place.repo, number=place.number)

@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from server import page
+from webhook_parts import ROOT, Server, settings, spark_serve, wait_for
+
 import bot
 from race.meter import Meter
 from race.model import Place, Product, Run, World
 from race.world import AUTHOR, SECRET, Asked, Call, Entrant, Log, Stage, actions_token
-from server import page
-from webhook_parts import ROOT, Server, settings, spark_serve, wait_for
 
 LONGEST: Final = 300.0
 """Seconds that a run may take."""

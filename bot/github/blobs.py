@@ -7,7 +7,7 @@ believed only when it is as long as the blob: it cuts long texts and replaces wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -45,6 +45,8 @@ class BlobAnswer:
     """False where GraphQL told of errors: a missing file may then be there."""
     head: CommitSha | None = None
     """The pull's head at that moment, where it was asked for."""
+    default: str | None = None
+    """The name of the default branch, where that was asked for."""
 
 
 def batches(places: Sequence[Place], weight: Mapping[str, int]) -> Iterator[tuple[Place, ...]]:
@@ -69,9 +71,10 @@ def query_blobs(
     *,
     stop: Stop,
     number: int | None = None,
+    default: bool = False,
     halvings: int = 2,
 ) -> BlobAnswer:
-    """One query for `places`, and for the head of pull `number` when given.
+    """One query for `places`, for the head of pull `number` when given, and for the name of the `default` branch.
 
     A query that the server cannot finish (its time limit shows as a 502) is halved, twice at most. Raises the table's errors
     where GraphQL is refused or stays down.
@@ -84,6 +87,8 @@ def query_blobs(
         declared.append("$number: Int!")
         variables["number"] = number
         wanted.append("pullRequest(number: $number) { headRefOid }")
+    if default:
+        wanted.append("defaultBranchRef { name }")
     for index, place in enumerate(places):
         declared.append(f"$e{index}: String!")
         variables[f"e{index}"] = f"{place.commit}:{place.path}"
@@ -104,21 +109,28 @@ def query_blobs(
         if not halvings or len(places) < 2 or stop.left() <= 0:
             raise
         middle = len(places) // 2
-        left = query_blobs(client, repo, places[:middle], stop=stop, number=number, halvings=halvings - 1)
-        right = query_blobs(client, repo, places[middle:], stop=stop, halvings=halvings - 1)
-        return BlobAnswer(blobs={**left.blobs, **right.blobs}, certain=left.certain and right.certain, head=left.head)
+        less = halvings - 1
+        left = query_blobs(client, repo, places[:middle], stop=stop, number=number, default=default, halvings=less)
+        right = query_blobs(client, repo, places[middle:], stop=stop, halvings=less)
+        certain = left.certain and right.certain
+        return replace(left, blobs={**left.blobs, **right.blobs}, certain=certain)
     found = reply.data.get("repository")
     if not isinstance(found, Mapping):
         raise OutsideError(
             f"GitHub's GraphQL gave nothing while {doing}: {'; '.join(reply.errors) or 'no reason given'}"
         )
-    pull = found.get("pullRequest")
-    head = pull.get("headRefOid") if isinstance(pull, Mapping) else None
+    head, branch = _of(found, "pullRequest", "headRefOid"), _of(found, "defaultBranchRef", "name")
     return BlobAnswer(
         blobs={place: _blob(found.get(f"f{index}")) for index, place in enumerate(places)},
         certain=not reply.errors,
-        head=CommitSha(head) if isinstance(head, str) else None,
+        head=CommitSha(head) if head is not None else None,
+        default=branch,
     )
+
+
+def _of(found: Mapping[str, Any], name: str, key: str) -> str | None:
+    value = inner.get(key) if isinstance(inner := found.get(name), Mapping) else None
+    return value if isinstance(value, str) else None
 
 
 def _blob(found: Any) -> Blob | None:

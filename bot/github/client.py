@@ -102,6 +102,11 @@ class GitHubClient:
             self._line.close()
 
     @property
+    def api_url(self) -> str:
+        """Of the server that this client is for."""
+        return self._line.api_url
+
+    @property
     def has_token(self) -> bool:
         """GraphQL answers nobody without a token; REST reads public repositories."""
         return self._tokens.any

@@ -7,14 +7,17 @@ Which pull it is about is read from the name of the queue's branch, which GitHub
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from bot import log
 from bot.errors import NotPermittedError, SparkError
 from bot.github import limits
 from bot.github.client import DIFF, GitHubClient
 from bot.github.fallback import GONE
+from bot.github.known_texts import KnownTexts
 from bot.github.patches import Compare
 from bot.github.pulls import PullSource, Reading
 from bot.github.records import PullRecord, read_compared, read_pull
@@ -60,8 +63,27 @@ def base_of_queue(head_ref: str) -> CommitSha | None:
 class GroupSource(PullSource):
     """The `Source` port for a merge group. The change carries the pull that the group adds, with the group's own commits."""
 
-    def __init__(self, client: GitHubClient, group: Group, *, compare: Compare, stop: Stop | None = None) -> None:
-        super().__init__(client, group.repo, group.number or 0, compare=compare, stop=stop)
+    def __init__(
+        self,
+        client: GitHubClient,
+        group: Group,
+        *,
+        compare: Compare,
+        stop: Stop | None = None,
+        texts: KnownTexts | None = None,
+        fields: Mapping[str, log.Field] | None = None,
+    ) -> None:
+        """`texts`: what is known already. `fields`: for the log."""
+        super().__init__(
+            client,
+            group.repo,
+            group.number or 0,
+            compare=compare,
+            stop=stop,
+            branch=group.base_branch,
+            texts=texts,
+            fields=fields,
+        )
         self._group = group
         self.others: tuple[int, ...] = ()
         """Further pulls that the group's commits name, once it was read; at most `MOST_PULLS`."""

@@ -1,9 +1,9 @@
-"""The files of a pull as its head has them: from memory where one query brought them, singly where it did not."""
+"""The files of a pull as its head has them: known without asking, from memory where one query brought them, else singly."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Protocol
 
@@ -35,8 +35,9 @@ def as_text(data: bytes) -> str | None:
 class PullHeadFiles:
     """The `HeadFiles` port for a pull. Safe for threads; each file is fetched once at most.
 
-    `batches` maps a path to the query that should bring it, `oids` to the blob's id; `gone` are removed. A file that the base repository does not show is looked for in
-    the fork. Never raises for what GitHub does: None then, as the port says.
+    `known` maps a path to its bytes, `batches` to the query that should bring it, `oids` to the blob's id; `gone` are removed.
+    `learn` is told what was read. A file that the base repository does not show is looked for in the fork. Never raises for what
+    GitHub does: None then, as the port says.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class PullHeadFiles:
         batches: Mapping[str, Batch],
         oids: Mapping[str, str],
         gone: Collection[str],
+        known: Mapping[str, bytes],
+        learn: Callable[[str, bytes], None],
         stop: Stop,
     ) -> None:
         self._client = client
@@ -54,6 +57,8 @@ class PullHeadFiles:
         self._batches = dict(batches)
         self._oids = dict(oids)
         self._gone = frozenset(gone)
+        self._known = dict(known)
+        self._learn = learn
         self._stop = stop
         self._lock = threading.Lock()
         self._texts: dict[str, Future[str | None]] = {}
@@ -84,23 +89,29 @@ class PullHeadFiles:
             for path in paths:
                 if path in self._batches:
                     self._batches[path].start()
-                elif path not in self._texts:
+                elif path not in self._texts and path not in self._known:
                     self._texts[path] = self._client.submit(self._load, path)
 
     def _load(self, path: str) -> str | None:
         if path in self._gone:
             return None
+        if path in self._known:
+            return as_text(self._known[path])
         batch = self._batches.get(path)
         place = Place(self._pull.head_sha, path)
         answer = batch.result() if batch is not None else None
         blob: Blob | None = answer.blobs.get(place) if answer is not None else None
         if blob is not None:
             if blob.data is not None:
+                self._learn(path, blob.data)
                 return as_text(blob.data)
             if blob.size > limits.MAX_RAW_BYTES:
                 return None
         data = self._fetch(place)
-        return as_text(data) if data is not None else None
+        if data is None:
+            return None
+        self._learn(path, data)
+        return as_text(data)
 
     def _fetch(self, place: Place) -> bytes | None:
         oid = self._oids.get(place.path)

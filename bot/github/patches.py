@@ -14,6 +14,7 @@ from bot.diff.model import BadSection, FilePatch, FileStatus, HunkKey, Patch, is
 from bot.diff.parse import read_fragment, read_patch
 from bot.errors import DiffUnreadableError
 from bot.github.records import FileRecord
+from bot.github.replay import blob_id
 from bot.review.scope import Skip, SkipReason
 
 Compare = Callable[[bytes, bytes], str]
@@ -28,6 +29,9 @@ _STATUS = {
     "changed": FileStatus.MODIFIED,
     "unchanged": FileStatus.MODE_CHANGED,
 }
+
+_EMPTY = frozenset({blob_id(b"", like="0" * 40), blob_id(b"", like="0" * 64)})
+"""Git's names for an empty file: what has one of them has no lines, whatever GitHub leaves out."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,12 +59,21 @@ class Draft:
         return Patch(files=tuple(self.files[index] for index in sorted(self.files)))
 
 
+def is_lacking(record: FileRecord) -> bool:
+    """Whether GitHub gives no diff of it where there is one. An empty file that came or went has none, and needs none."""
+    if record.patch is not None or record.status == "unchanged":
+        return False
+    return not (record.status in {"added", "removed"} and record.changes == 0 and record.sha in _EMPTY)
+
+
 def from_records(records: Sequence[FileRecord]) -> Draft:
     """What the entries themselves give. Each file has the index of its entry."""
     draft = Draft(records=records)
     for index, record in enumerate(records):
         if record.status == "unchanged":
             draft.files[index] = bare(record, index, FileStatus.MODE_CHANGED)
+        elif record.patch is None and not is_lacking(record):
+            draft.files[index] = bare(record, index, status_of(record))
         elif record.patch is None:
             draft.missing[index] = "GitHub gives no diff of it"
         else:

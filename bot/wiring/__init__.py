@@ -24,6 +24,7 @@ from bot.git.difffile import DiffFileSource
 from bot.git.process import Repository
 from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
+from bot.github.known_texts import KnownTexts
 from bot.github.limits import READ_SECONDS
 from bot.github.names import PullName, check_server, parse_pull_name
 from bot.github.pace import Pace
@@ -148,6 +149,8 @@ class Shared:
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], SparkModel] = {}
         self._github: GitHubClient | None = None
+        self.texts: Final = KnownTexts()
+        """Files that were read before."""
 
     def __enter__(self) -> Self:
         return self
@@ -253,9 +256,25 @@ class Shared:
         """A pull as the settings' own token sees it, for a run without an App. The client is closed with this."""
         return PullPlace(client=self._client(), installation=_OWN_ACCOUNT, repo=repo, number=number)
 
-    def pull_source(self, place: PullPlace, stop: Stop) -> Source:
-        """Reads a server's pull."""
-        return PullSource(place.client, place.repo, place.number, compare=diff_blobs, stop=stop)
+    def pull_source(
+        self,
+        place: PullPlace,
+        stop: Stop,
+        *,
+        branch: str | None = None,
+        fields: Mapping[str, log.Field] | None = None,
+    ) -> Source:
+        """Reads a server's pull. `branch`: its base, as far as anybody told. `fields`: for the log."""
+        return PullSource(
+            place.client,
+            place.repo,
+            place.number,
+            compare=diff_blobs,
+            stop=stop,
+            branch=branch,
+            texts=self.texts,
+            fields=fields,
+        )
 
     def pull(self, place: PullPlace, stop: Stop) -> Pull:
         """A server's pull as it is now, without its change."""
@@ -308,7 +327,9 @@ class Shared:
                 return DiffFileSource(name)
             case PullAsk(name=text):
                 pull = self._named(text)
-                return PullSource(self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop)
+                return PullSource(
+                    self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop, texts=self.texts
+                )
 
     def _named(self, text: str) -> PullName:
         pull = parse_pull_name(text)

@@ -60,7 +60,7 @@ class PullReading:
     def read(self) -> Opened | Ending | None:
         """The pull with the head and the base that were ordered, or why not; None when it was stopped on the way."""
         work = self._work
-        source = self._shared.pull_source(self._place, self._stop)
+        source = self._shared.pull_source(self._place, self._stop, branch=work.base_ref, fields=self._fields)
         looks = iter(LOOKS)
         while True:
             opened = self.patiently(source.open, "reading the pull")

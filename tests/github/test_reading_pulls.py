@@ -84,8 +84,10 @@ def test_the_configuration_is_the_base_branchs_of_today_not_of_the_last_push(des
     assert opened.base_text("AGENTS.md") == "Be kind.\n"
 
 
-def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> None:
-    desk.pull({f"src/f{n}.py": f"x = {n}\n" for n in range(100)})
+def test_a_pull_of_up_to_a_hundred_unknown_files_takes_two_rounds_and_no_more(desk) -> None:
+    desk.pull(
+        {f"src/f{n}.py": f"x = {n}\n" for n in range(100)}, base={f"src/f{n}.py": "x = 'old'\n" for n in range(100)}
+    )
     client = desk.client()
     client.get("/meta", stop=desk.clock.stop(), doing="warming up")
     desk.server.requests.clear()
@@ -101,8 +103,8 @@ def test_a_pull_of_up_to_a_hundred_files_takes_two_rounds_and_no_more(desk) -> N
         *[("POST", "/graphql")] * 3,
     ]
     by_start = sorted(seen.started for seen in desk.server.requests)
-    assert by_start[1] - by_start[0] < 0.3, "the two reads of round one go out together"
-    assert by_start[4] - by_start[2] < 0.3, "the queries of round two go out together"
+    assert by_start[2] - by_start[0] < 0.3, "the three reads of round one go out together"
+    assert by_start[4] - by_start[3] < 0.3, "the queries of round two go out together"
     # Two rounds are 0.6 s, one request after the other 1.5 s. The rest is a shared machine.
     assert seconds < 1.4
 
@@ -178,7 +180,7 @@ def test_without_a_token_a_public_pull_is_read_by_rest_alone(desk) -> None:
 
 
 def test_texts_asked_for_by_many_threads_are_fetched_once(desk) -> None:
-    desk.pull({f"f{n}.py": f"x = {n}\n" for n in range(10)})
+    desk.pull({f"f{n}.py": f"x = {n}\n" for n in range(10)}, base={f"f{n}.py": "x = 'old'\n" for n in range(10)})
     opened = desk.read(token=None)
     desk.server.requests.clear()
     opened.files.prefetch([f"f{n}.py" for n in range(5)])
@@ -208,12 +210,12 @@ def test_texts_that_graphql_cuts_or_garbles_come_whole_by_rest(desk) -> None:
 
 
 def test_a_query_that_github_cannot_finish_is_halved(desk) -> None:
-    desk.pull({f"f{n}.py": f"x = {n}\n" for n in range(30)})
-    # The query and its repeat fail; its halves do not.
+    desk.pull({f"f{n}.py": f"x = {n}\n" for n in range(30)}, base={f"f{n}.py": "x = 'old'\n" for n in range(30)})
+    # The base's query and its repeat fail; its halves do not.
     desk.server.faults.add(Fault(match="POST /graphql", status=502, times=2))
     opened = desk.read()
     assert [opened.files.text(f"f{n}.py") for n in range(30)] == [f"x = {n}\n" for n in range(30)]
-    assert len(desk.sent("POST", "/graphql")) == 4
+    assert len(desk.sent("POST", "/graphql")) == 5
     assert desk.sent("GET", "/git/blobs/") == []
 
 
@@ -403,7 +405,7 @@ def test_an_enterprise_server_s_graphql_address_follows_from_its_api_address(des
     )
     with client:
         desk.source(client=client).open()
-    assert len(desk.sent("POST", "/graphql")) == 1
+    assert len(desk.sent("POST", "/graphql")) == 2
 
 
 def test_a_server_that_is_not_there_is_the_outside_world_s_fault(clock) -> None:

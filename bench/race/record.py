@@ -86,12 +86,16 @@ def join(races: Sequence[Race]) -> Race:
 
 def settings_of(race: Race) -> list[tuple[str, str]]:
     """Speeds and efforts that were measured, in the order of the model; `instant` first."""
-    seen = {(each.speed, each.effort) for each in (*race.runs, *race.failures)}
+    seen = {(each.speed, each.effort) for each in _all(race)}
     order = [speed.name for speed in SPEEDS]
     return sorted(seen, key=lambda pair: (order.index(pair[0]), pair[1]))
 
 
 def shapes_of(race: Race) -> list[str]:
     """Shapes that were measured, in the order of the model."""
-    seen = {each.shape for each in (*race.runs, *race.failures)}
+    seen = {each.shape for each in _all(race)}
     return [shape.name for shape in SHAPES if shape.name in seen]
+
+
+def _all(race: Race) -> list[Run | Failure]:
+    return [*race.runs, *race.failures]

@@ -137,8 +137,8 @@ class _WarmServer(_Ours):
             self.free_at = time.monotonic() + _REST
             return self.told(_with(lap, meter), place, speed, shape)
         except (RuntimeError, OSError) as error:
-            log = (self.server.folder / "server.log").read_text().splitlines()
-            raise RuntimeError("\n".join([str(error) or type(error).__name__, *log[-_TAIL:]])) from error
+            log = (self.server.folder / "server.log").read_text()
+            raise RuntimeError(_tail(str(error) or type(error).__name__, log)) from error
 
     def _followed(self, place: Place) -> Lap:
         delivered = self.stage.deliver(place, f"{self.server.url}/webhook")
@@ -295,7 +295,9 @@ def _check(code: int, log: str, *, late: threading.Event) -> None:
 
 
 def _tail(why: str, log: str) -> str:
-    return "\n".join([why, *log.splitlines()[-_TAIL:]])
+    """A line that names the end of the log, and the log's last lines."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    return "\n".join([f"{why}: {lines[-1].strip()}" if lines else why, *lines[-_TAIL:]])
 
 
 @contextmanager

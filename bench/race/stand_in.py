@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -218,6 +219,8 @@ def serve_endpoint(ttft: float, tps: float, script: str) -> None:
 
 
 if __name__ == "__main__":
+    # Ctrl-C goes to the whole terminal; the stand-ins end when the race has told what it has measured.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.argv[1] == "github":
         serve_github()
     else:

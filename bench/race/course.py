@@ -38,6 +38,8 @@ class Course:
     efforts: Sequence[str]
     number: int
     """Runs of each."""
+    warm: bool = True
+    """Begin with a run that is not counted."""
     runs: list[Run] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -93,7 +95,7 @@ class Course:
 
     def _shape(self, stage: Stage, entrant: Entrant, product: Product, speed: Speed, shape: Shape, effort: str) -> None:
         """Behind one that is not counted: a warm server has seen the repository before, a process's files are in memory."""
-        warms = entrant.kind == "server" or shape is self.shapes[0]
+        warms = self.warm and (entrant.kind == "server" or shape is self.shapes[0])
         for at in range(0 if warms else 1, self.number + 1):
             began = time.monotonic()
             try:

@@ -112,6 +112,8 @@ class Run:
     """Whether anything stands on the pull afterwards: a run that gave up is no fast one."""
     notes: Sequence[str] = field(default=())
     """What a reader must know: `stopped after 300 s`, `12 of 60 files shown to the model`."""
+    first_call: float | None = None
+    """GitHub is first asked: how long a process takes to start. None where nobody looked."""
 
 
 class Product(Protocol):

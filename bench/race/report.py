@@ -18,10 +18,12 @@ from race.picture import Chart, Line
 from race.record import Entry, Race, settings_of, shapes_of
 
 SERVER: Final = "Spark server"
+ACTION: Final = "Spark Action"
 SIZES: Final = ("1 file", "5 files", "20 files", "60 files")
 """The shapes for which the aims are set."""
 _RIVAL: Final = "PR-Agent"
 _FASTER: Final = 8.0
+_START: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def aims(race: Race) -> list[Aim]:
                 race, speed, "warm server, first finding ÷ its limit, `instant`", "instant", "first_finding", 1.1
             ),
             _to_limit(race, speed, "the same, `standard`, with its check", "standard", "first_finding", None),
+            _start(race, speed),
         ]
         found += _against_rivals(race, speed)
     return [aim for aim in found if any(figure is not None for figure in aim.figures.values())]
@@ -97,7 +100,7 @@ def charts(race: Race) -> dict[str, Chart]:
             continue
         flat = [(x, limit(speed, SHAPES[0], "instant").done) for x in xs]
         found[speed.name] = Chart(
-            title=f"Seconds of a review: {_setting(speed)}",
+            title=f"Seconds of a review; endpoint {_setting(speed)}",
             description="; ".join(
                 f"{line.name}: " + ", ".join(f"{x:g} files {y:.2f} s" for x, y in line.points) for line in lines
             ),
@@ -117,11 +120,11 @@ def _table(race: Race, speed: Speed, effort: str) -> list[str]:
     without = effort != "instant"
     more = "without checks | " if without else ""
     rows = [
-        f"**{_setting(speed)}, `{effort}`.** Limit: {'; beyond what GitHub gives as one diff '.join(bounds)}.",
+        f"**Endpoint {_setting(speed)}; `{effort}`.** Limit: {'; beyond what GitHub gives as one diff '.join(bounds)}.",
         "",
         f"| pull request | product | first finding | first post | done | p90 | × limit | {more}CPU | peak memory "
         "| GitHub: reads, writes | endpoint | line comments |",
-        "|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if without else ""),
+        "|" + "---|" * (13 if without else 12),
     ]
     for shape in shapes:
         for entry in race.entries:
@@ -203,6 +206,17 @@ def _to_limit(
     return Aim(what=what, speed=speed.name, figures=figures, bound=bound)
 
 
+def _start(race: Race, speed: Speed) -> Aim:
+    """Seconds until the Action asks GitHub for the first time."""
+    figures: dict[str, float | None] = {}
+    for shape in SHAPES:
+        runs = _runs(race, ACTION, speed.name, shape.name, "instant")
+        calls = [run.first_call for run in runs if run.first_call is not None]
+        figures[shape.name] = statistics.median(calls) if calls else None
+    what = "Action, warm: seconds from its start to its first call"
+    return Aim(what=what, speed=speed.name, figures=figures, bound=_START, judged=tuple(figures))
+
+
 def _against_rivals(race: Race, speed: Speed) -> Iterator[Aim]:
     """How many times the seconds of ours each rival takes, like beside like."""
     ours = {entry.kind: entry.name for entry in race.entries if not entry.rival}
@@ -253,4 +267,4 @@ def _shape(name: str) -> Shape:
 
 
 def _setting(speed: Speed) -> str:
-    return f"{speed.ttft * 1000:.0f} ms to the first token, {speed.tps:,.0f} tokens/s"
+    return f"{speed.name}, {speed.ttft * 1000:.0f} ms to the first token, {speed.tps:,.0f} tokens/s"

@@ -97,6 +97,7 @@ def made(name: str, lap: Lap, log: Log, asked: tuple[Asked, ...], *, speed: str,
         comments=log.comments,
         posted=log.posted,
         notes=tuple(notes),
+        first_call=log.calls[0].started - lap.began,
     )
 
 

@@ -5,6 +5,7 @@ It keeps no books about money (`client.py` does) and opens no connection itself 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,11 +16,11 @@ from bot.model.answer import Answer, StreamDecoder, Tokens, shown
 from bot.model.chat import ChatDecoder
 from bot.model.endpoint import Api, Endpoint, HttpOptions
 from bot.model.faults import Refusal, Remedy, page_words, retry_after
+from bot.model.guard import Guard
 from bot.model.responses import ResponsesDecoder
 from bot.model.sdk import Broken, Reply, Sdk
 from bot.model.shape import ShapeMemory, adjusted, parameters
 from bot.model.sse import SseSplitter
-from bot.model.wire import Guard
 from bot.review.ports import Clock, Prompt, Stop, StreamEnd
 
 MOST_WAITS: Final = 5
@@ -164,9 +165,9 @@ class Call:
             over = answer.over
             if over:
                 # One more round, so that the connection sees the end of the body and can be used again.
-                self._guard.patience = _AFTER_ALL
+                self._guard.patience, self._guard.flows_since = _AFTER_ALL, None
             elif answer.end is not None:
-                self._guard.patience = _AFTER_FINISH
+                self._guard.patience, self._guard.flows_since = _AFTER_FINISH, None
             elif not alive and (self._chars or answer.thought):
                 alive = True
                 if self._first is None:
@@ -222,6 +223,7 @@ class Call:
         if text:
             if self._first is None:
                 self._first = self.clock.now()
+                self._guard.flows_since = time.monotonic()
             self._chars += len(text)
             self.sink(text)
 

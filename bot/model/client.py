@@ -54,6 +54,13 @@ class _Shared:
                 self._sdk = Sdk(self.endpoint, self.http)
             return self._sdk
 
+    def open_ahead(self, clock: Clock) -> None:
+        """Have some connections ready. Returns at once, and what goes wrong is left for the first call to find."""
+        from bot.model.guard import Guard  # noqa: PLC0415 - brings the HTTP client with it
+
+        seconds = self.http.connect_seconds
+        self.sdk().open_ahead(lambda: Guard(Stop(deadline=clock.now() + seconds, clock=clock), patience=seconds))
+
     def close(self) -> None:
         with self._lock:
             sdk, self._sdk = self._sdk, None
@@ -68,7 +75,7 @@ class _Shared:
 
     def models(self, stop: Stop) -> list[str] | str:
         """The endpoint's models, or why they cannot be listed."""
-        from bot.model.wire import Guard  # noqa: PLC0415 - brings the HTTP client with it
+        from bot.model.guard import Guard  # noqa: PLC0415 - brings the HTTP client with it
 
         guard = Guard(stop, patience=_LIST_SECONDS)
         forget = stop.on_stop(guard.end)
@@ -127,10 +134,13 @@ class SparkModel:
         return SparkModel(self._endpoint, prices=self._prices, budget=budget, clock=self._clock, _shared=self._shared)
 
     def warm(self) -> None:
-        """Load and build the HTTP client now. For a thread beside the reading of the diff; sends nothing."""
+        """Load and build the HTTP client now, and have some connections ready where they take a while to set up.
+
+        For a thread beside the reading of the diff. It asks nothing, and does not wait for the connections.
+        """
         from bot.model import call  # noqa: F401, PLC0415 - loaded for its weight
 
-        self._shared.sdk().warm()
+        self._shared.open_ahead(self._clock)
 
     def close(self) -> None:
         """Close the idle connections. A later call opens new ones. Models made by `with_budget` share them."""

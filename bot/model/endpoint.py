@@ -114,7 +114,12 @@ class HttpOptions:
     reasoning_seconds: float = 30.0
     """The same while nothing was said yet by a call that may reason: hidden reasoning is silent."""
     connections: int = 256
-    keep_alive_seconds: float = 20.0
+    keep_alive_seconds: float = 60.0
+    """Idle connections are closed after this. The shortest limit that is usual on the other side, a load balancer's."""
+    ahead: int = 8
+    """Connections that `SparkModel.warm` has ready where they cost more than a moment: over TLS."""
+    gather_seconds: float = 0.01
+    """What a token may be late at most, so that one read takes several; 0 to be told of each at once."""
 
 
 def read_endpoint(place: str, *, model: str, api: str, keys: Mapping[str, str]) -> Endpoint:

@@ -1,23 +1,32 @@
-"""The openai SDK as we use it: it builds, authorises and sends the requests; the bytes that come back are ours to read.
+"""The openai SDK as we use it: it says what a request to this endpoint is, with its authorisation, headers, URL and texts.
 
-This is the only module that imports the SDK, which takes 0.7 s: `SparkModel` loads it when it is first needed, or
+The SDK makes one request for each purpose, which is caught before it is sent; every call is a copy of it with a body of its
+own, over our own connections. So the SDK's 0.3 ms of Python are paid once and not for each of sixty calls that begin at
+once, and its types, which take 0.3 s to load, are never needed.
+
+This is the only module that imports the SDK, which takes 0.5 s: `SparkModel` loads it when it is first needed, or
 early and aside through `SparkModel.warm`. Foreign errors become values here, by one table. No retries and no redirects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from functools import lru_cache
+from typing import Final
 
 import httpx2
+import jiter
 import openai
 
 from bot.diff.model import printable
 from bot.model.endpoint import Api, Endpoint, HttpOptions
+from bot.model.exchange import Answer, Message, exchange
 from bot.model.faults import Refusal
-from bot.model.wire import Backend, Guard, Transport
+from bot.model.guard import Guard
+from bot.model.pool import Pool, Route
 from bot.review.ports import Prompt, StreamEnd
 
 _ENDS: Final[tuple[tuple[type[Exception], StreamEnd], ...]] = (
@@ -33,8 +42,17 @@ _ENDS: Final[tuple[tuple[type[Exception], StreamEnd], ...]] = (
 )
 """What a failure of the transport means; the first class that fits counts."""
 
-_IDENTITY: Final = {"Accept-Encoding": "identity"}
-"""A compressing proxy would hold tokens back until its buffer is full."""
+_HEADERS: Final = {
+    # A compressing proxy would hold tokens back until its buffer is full.
+    "Accept-Encoding": "identity",
+    # What the SDK itself says of a stream whose bytes its caller reads.
+    "X-Stainless-Raw-Response": "stream",
+}
+_PATHS: Final = {Api.CHAT: "/chat/completions", Api.RESPONSES: "/responses"}
+_LONGEST_REFUSAL: Final = 4 * 1024 * 1024
+"""Bytes that we read of an answer that is no success, and of a list of models."""
+_SYSTEMS: Final = 64
+"""Static parts of prompts that are kept as JSON: one for each kind of call, pass and configuration at work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,31 +63,23 @@ class Broken:
     detail: str
 
 
-class _Raw(Protocol):
-    """What the SDK hands out for either API when it is told not to read the answer itself."""
-
-    @property
-    def http_response(self) -> httpx2.Response: ...
-
-
 class Reply:
     """An answer with a success status, whose body is still to come."""
 
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
         self.broken: Broken | None = None
         """Why the bytes ended early; None while they flow and after a clean end."""
 
     @property
     def content_type(self) -> str:
         """The media type, lower case, without parameters."""
-        return self._response.headers.get("content-type", "").split(";")[0].strip().lower()
+        return self._answer.header(b"content-type").decode("latin-1").split(";")[0].strip().lower()
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes as they arrive. Never raises: a failure is left in `broken`."""
-        plain = "content-encoding" not in self._response.headers
         try:
-            yield from self._response.iter_raw() if plain else self._response.iter_bytes()
+            yield from _plain(self._answer)
         except httpx2.RequestError as error:
             self.broken = _broken(error)
 
@@ -80,96 +90,138 @@ class Sdk:
     def __init__(self, endpoint: Endpoint, options: HttpOptions) -> None:
         self._endpoint = endpoint
         self._options = options
-        self._backend = Backend()
-        self._client = openai.OpenAI(
+        self._pool = Pool(Route(endpoint.base_url, options), options)
+        caught = _Caught()
+        client = openai.OpenAI(
             # A server that needs no key still gets a header; the SDK insists.
             api_key=endpoint.key or "none",
             base_url=endpoint.base_url,
             max_retries=0,
             timeout=httpx2.Timeout(options.stall_seconds, connect=options.connect_seconds),
-            http_client=httpx2.Client(
-                transport=Transport(endpoint.base_url, options, self._backend), follow_redirects=False
-            ),
+            http_client=httpx2.Client(transport=caught, follow_redirects=False),
         )
         if endpoint.preset != "openai":
             # The SDK reads these from OPENAI_* variables; they are nobody else's business.
-            self._client.organization = None
-            self._client.project = None
+            client.organization = None
+            client.project = None
+        client.post(_PATHS[endpoint.api], body={}, cast_to=httpx2.Response, options={"headers": _HEADERS})
+        self._ask = caught.message()
+        client.get("/models", cast_to=httpx2.Response, options={"headers": _HEADERS})
+        self._list = caught.message()
+        client.close()
+        self._texts: Callable[[str], str] = lru_cache(_SYSTEMS)(_text)
+        self._start = f'{{"model":{_text(endpoint.model)},"stream":true,'
 
-    def warm(self) -> None:
-        """Do now what the SDK puts off until the first request: imports of 0.3 s and more."""
-        _ = self._client.chat.completions.with_streaming_response
-        _ = self._client.responses.with_streaming_response
-        _ = self._client.models
+    def open_ahead(self, make_guard: Callable[[], Guard]) -> None:
+        """Have some connections ready, where setting one up takes a while. Returns at once."""
+        self._pool.open_ahead(make_guard)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._client.close()
+        self._pool.close()
 
     @contextmanager
     def open(
         self, prompt: Prompt, parameters: Mapping[str, object], guard: Guard
     ) -> Iterator[Reply | Refusal | Broken]:
         """Send one request and hand out what came. Within the block, this thread's waits are under `guard`."""
-        with self._backend.guarded(guard), ExitStack() as stack:
-            yield self._entered(stack, self._request(prompt, parameters))
+        with ExitStack() as stack:
+            yield self._entered(stack, self._ask, self.content(prompt, parameters), guard)
+
+    def content(self, prompt: Prompt, parameters: Mapping[str, object]) -> bytes:
+        """The JSON of one request, as the SDK would write it. The static part of a prompt is written once."""
+        # The static part first, so that endpoints can cache it.
+        system, user = self._texts(prompt.system), _text(prompt.user)
+        if self._endpoint.api is Api.RESPONSES:
+            texts = f'"instructions":{system},"input":{user}'
+        else:
+            texts = f'"messages":[{{"role":"system","content":{system}}},{{"role":"user","content":{user}}}]'
+        rest = f",{_json(parameters)[1:]}" if parameters else "}"
+        return f"{self._start}{texts}{rest}".encode()
 
     def models(self, guard: Guard) -> list[str] | Refusal | Broken:
         """The names that `/v1/models` lists."""
-        with self._backend.guarded(guard):
-            try:
-                page = self._client.models.list(extra_headers=_IDENTITY)
-            except openai.APIStatusError as error:
-                return _refusal(error)
-            except (openai.APIError, httpx2.RequestError, ValueError) as error:
-                return _broken(error)
-        # The SDK does not validate: a compatible server may have answered anything.
-        listed: object = getattr(page, "data", None)
-        names = (getattr(model, "id", None) for model in (listed if isinstance(listed, list) else ()))
+        with ExitStack() as stack:
+            came = self._entered(stack, self._list, b"", guard)
+            if not isinstance(came, Reply):
+                return came
+            body = _some(came.chunks())
+            if came.broken is not None:
+                return came.broken
+        try:
+            page = jiter.from_json(body)
+        except ValueError as error:
+            return _broken(error)
+        # A compatible server may have answered anything.
+        listed = page.get("data") if isinstance(page, dict) else None
+        names = (model.get("id") for model in listed if isinstance(model, dict)) if isinstance(listed, list) else ()
         return sorted(name for name in names if isinstance(name, str))
 
-    def _entered(self, stack: ExitStack, request: AbstractContextManager[_Raw, None]) -> Reply | Refusal | Broken:
+    def _entered(self, stack: ExitStack, message: Message, content: bytes, guard: Guard) -> Reply | Refusal | Broken:
         try:
-            return Reply(stack.enter_context(request).http_response)
-        except openai.APIStatusError as error:
-            return _refusal(error)
-        except (openai.APIError, httpx2.RequestError) as error:
+            answer = stack.enter_context(
+                exchange(self._pool, message, content, guard, gather=self._options.gather_seconds)
+            )
+            return Reply(answer) if 200 <= answer.status < 300 else _refusal(answer)
+        except httpx2.RequestError as error:
             return _broken(error)
 
-    def _request(self, prompt: Prompt, parameters: Mapping[str, object]) -> AbstractContextManager[_Raw, None]:
-        # The texts go in as `extra_body`: the SDK walks through its own arguments by their types, 0.35 ms a call.
-        system, user = printable(prompt.system), printable(prompt.user)
-        if self._endpoint.api is Api.RESPONSES:
-            return self._client.responses.with_streaming_response.create(
-                model=self._endpoint.model,
-                stream=True,
-                extra_body={"instructions": system, "input": user, **parameters},
-                extra_headers=_IDENTITY,
-            )
-        return self._client.chat.completions.with_streaming_response.create(
-            model=self._endpoint.model,
-            messages=(),
-            stream=True,
-            # The static part of the prompt first, so that endpoints can cache it.
-            extra_body={
-                "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
-                **parameters,
-            },
-            extra_headers=_IDENTITY,
+
+class _Caught(httpx2.BaseTransport):
+    """Takes the SDK's requests and sends nothing."""
+
+    def __init__(self) -> None:
+        self._request: httpx2.Request | None = None
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self._request = request
+        return httpx2.Response(200)
+
+    def message(self) -> Message:
+        """The latest request, to be sent with any body."""
+        request = self._request
+        assert request is not None
+        return Message(
+            method=request.method,
+            target=request.url.raw_path,
+            headers=tuple((name, value) for name, value in request.headers.raw if name.lower() != b"content-length"),
         )
 
 
-def _refusal(error: openai.APIStatusError) -> Refusal:
-    response = error.response
-    return Refusal(
-        status=response.status_code,
-        headers={name.lower(): value for name, value in response.headers.items()},
-        body=response.content,
-    )
+def _text(text: str) -> str:
+    return _json(printable(text))
+
+
+def _json(value: object) -> str:
+    """As the SDK writes JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(answer: Answer) -> Iterator[bytes]:
+    """The body's bytes, decompressed where a server compresses although it was not asked to. Raises RequestError."""
+    if not answer.header(b"content-encoding"):
+        return answer.chunks()
+    return httpx2.Response(answer.status, headers=list(answer.headers), content=answer.chunks()).iter_bytes()
+
+
+def _some(chunks: Iterator[bytes]) -> bytes:
+    """So many of the bytes as anybody wants to read."""
+    parts: list[bytes] = []
+    size = 0
+    for data in chunks:
+        parts.append(data)
+        size += len(data)
+        if size > _LONGEST_REFUSAL:
+            break
+    return b"".join(parts)
+
+
+def _refusal(answer: Answer) -> Refusal:
+    headers = httpx2.Headers(list(answer.headers))
+    return Refusal(status=answer.status, headers={**headers}, body=_some(_plain(answer)))
 
 
 def _broken(error: Exception) -> Broken:
-    """A failure of the transport, by the table. The SDK wraps such failures; what it wrapped says more."""
-    cause = error.__cause__ if isinstance(error, openai.APIError) and isinstance(error.__cause__, Exception) else error
-    end = next((end for kind, end in _ENDS if isinstance(cause, kind)), StreamEnd.CUT)
-    return Broken(end=end, detail=str(cause) or type(cause).__name__)
+    """A failure of the transport, by the table."""
+    end = next((end for kind, end in _ENDS if isinstance(error, kind)), StreamEnd.CUT)
+    return Broken(end=end, detail=str(error) or type(error).__name__)

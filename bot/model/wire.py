@@ -1,10 +1,11 @@
-"""The socket under the SDK: every wait on it can be ended at once from another thread, and none outlasts the deadline.
+"""One connection to an endpoint: bytes out and in, plain or with TLS, every wait under the guard of the call that waits.
 
-An HTTP client's timeouts are per read, and closing a response does not wake a thread that is blocked in it. So the
-connection pool gets a network backend of ours: while a call runs, its `Guard` knows the socket that its thread waits on
-and shuts that down when the review is cancelled, also before there is a response; and each wait is cut to what is left.
+An HTTP client's timeouts are per read, and closing a response does not wake a thread that is blocked in it. Here a call's
+`Guard` knows the socket that its thread waits on and shuts that down when the review is cancelled, also before there is a
+response; and each wait is cut to what is left.
 
-It speaks no HTTP and knows nothing of models. It does not do TLS inside TLS: a proxy must be reached by `http://`.
+It speaks no HTTP and knows nothing of models. TLS runs in memory beside a plain socket: all records that have come are read
+with one call to the system, where Python's own TLS socket makes three for each.
 """
 
 from __future__ import annotations
@@ -13,249 +14,207 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-import httpcore2
 import httpx2
 
-from bot.model.endpoint import HttpOptions
-from bot.review.ports import Clock, Stop
+from bot.model.guard import Guard
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
+_READ: Final = 64 * 1024
+"""Bytes of one read at most."""
+_RECORD: Final = 16 * 1024
+"""Bytes of a TLS record at most."""
 
-class Guard:
-    """What can end the waits of one call: cancelling, the deadline, and silence longer than `patience` seconds."""
-
-    def __init__(self, stop: Stop, *, patience: float, clock: Clock | None = None) -> None:
-        self._stop = stop
-        self._clock = clock
-        self.wrote: float | None = None
-        """`Clock.now()` when the last bytes were handed to the network; None without a clock."""
-        self._lock = threading.Lock()
-        self._wake: Callable[[], None] | None = None
-        self._ended = False
-        self.patience = patience
-
-    def end(self) -> None:
-        """Wake the call's thread, whatever it waits for, and let it wait no more. From any thread; does not block."""
-        with self._lock:
-            self._ended = True
-            if self._wake is not None:
-                self._wake()
-
-    def written(self) -> None:
-        """Bytes were handed to the network."""
-        if self._clock is not None:
-            self.wrote = self._clock.now()
-
-    def seconds(self, longest: float | None = None) -> float:
-        """How long the next wait may be. Raises ReadTimeout when nothing is left."""
-        seconds = min(self.patience, self._stop.left()) if longest is None else min(longest, self._stop.left())
-        if seconds <= 0:
-            raise httpcore2.ReadTimeout("no time left")
-        return seconds
-
-    def waits(self, wake: Callable[[], None]) -> None:
-        """From here the thread waits for something that `wake` ends. Raises ReadError when the call was ended."""
-        with self._lock:
-            if self._ended:
-                raise httpcore2.ReadError("ended")
-            self._wake = wake
-
-    def goes_on(self) -> None:
-        """The wait is over; the socket may now belong to another call."""
-        with self._lock:
-            self._wake = None
+Address = tuple[
+    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
 
 
-class Backend(httpcore2.NetworkBackend):
-    """Opens connections whose every wait is under the guard of the thread that waits."""
+class Line:
+    """A connected socket. It belongs to one call at a time."""
 
-    def __init__(self) -> None:
-        self._here = threading.local()
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0)
+        self._sock = sock
+        self._wake = partial(_shut, sock)
+        self._tls: ssl.SSLObject | None = None
+        self._coming = ssl.MemoryBIO()
+        self._going = ssl.MemoryBIO()
+        self._dry = True
+        """TLS has nothing more to give of what has come."""
+        self._over = False
+        """TLS has seen the end."""
 
-    @contextmanager
-    def guarded(self, guard: Guard) -> Iterator[None]:
-        """Within this block, this thread's waits are under `guard`."""
-        self._here.guard = guard
+    def secure(
+        self,
+        context: ssl.SSLContext,
+        hostname: str,
+        guard: Guard,
+        longest: float,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
+        """Put TLS on it, and hold the certificate against `hostname`. Raises ConnectError or ConnectTimeout."""
+        if self._tls is not None:
+            raise httpx2.ConnectError("TLS inside TLS is not supported: use an http:// proxy")
         try:
-            yield
-        finally:
-            self._here.guard = None
+            tls = context.wrap_bio(self._coming, self._going, server_hostname=hostname, session=session)
+            while True:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    self._more(guard, guard.seconds(longest))
+                else:
+                    break
+            self._send(self._going.read(), guard, longest)
+        except httpx2.TimeoutException as error:
+            raise httpx2.ConnectTimeout(str(error)) from error
+        except (OSError, httpx2.NetworkError) as error:
+            with suppress(OSError, httpx2.NetworkError, httpx2.TimeoutException):
+                # The other side is told why, as the protocol asks.
+                self._send(self._going.read(), guard, longest)
+            raise httpx2.ConnectError(str(error)) from error
+        self._tls, self._dry = tls, False
 
     @property
-    def guard(self) -> Guard:
-        """The guard of this thread. LookupError outside of `guarded`: no wait may be without one."""
-        guard: Guard | None = getattr(self._here, "guard", None)
-        if guard is None:
-            raise LookupError("a request outside of a guarded block")
-        return guard
+    def session(self) -> ssl.SSLSession | None:
+        """What a later connection may go on from without proving it all again."""
+        return None if self._tls is None else self._tls.session
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.NetworkStream:
-        """A connection to the first address of `host` that answers. Raises ConnectError or ConnectTimeout."""
-        guard = self.guard
-        error: OSError | None = None
-        for family, kind, protocol, _, address in _addresses(host, port, guard, timeout):
-            sock = socket.socket(family, kind, protocol)
+    def read(self, guard: Guard) -> bytes:
+        """All that has come, else what comes next; none at the end. Raises ReadTimeout or ReadError."""
+        if self._tls is None:
+            return self._receive(guard, guard.seconds())
+        data = b""
+        while not data and not self._over:
+            seconds = guard.seconds()
+            if self._dry:
+                self._more(guard, seconds)
+            data = self._opened(self._tls)
+        return data
+
+    def write(self, data: bytes, guard: Guard) -> None:
+        """All of it. Raises WriteTimeout or WriteError."""
+        if self._tls is None:
+            self._send(data, guard)
+            return
+        view = memoryview(data)
+        while view:
             try:
-                sock.settimeout(guard.seconds(timeout))
-                guard.waits(partial(_shut, sock))
-                if local_address is not None:
-                    sock.bind((local_address, 0))
-                sock.connect(address)
-                for option in socket_options or ():
-                    sock.setsockopt(*option)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as refused:
-                sock.close()
-                error = refused
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return Stream(sock, self)
-            finally:
-                guard.goes_on()
-        if isinstance(error, TimeoutError):
-            raise httpcore2.ConnectTimeout(str(error)) from error
-        raise httpcore2.ConnectError(str(error or f"{host} has no address")) from error
-
-
-class Stream(httpcore2.NetworkStream):
-    """One connection, plain or with TLS."""
-
-    def __init__(self, sock: socket.socket, backend: Backend) -> None:
-        self._sock = sock
-        self._backend = backend
-        self._wake = partial(_shut, sock)
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the guard knows better
-        """Some bytes; none at the end. Raises ReadTimeout or ReadError."""
-        guard = self._backend.guard
-        self._sock.settimeout(guard.seconds())
-        guard.waits(self._wake)
-        try:
-            return self._sock.recv(max_bytes)
-        except TimeoutError as error:
-            raise httpcore2.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpcore2.ReadError(str(error)) from error
-        finally:
-            guard.goes_on()
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the guard knows better
-        """All of `buffer`. Raises WriteTimeout or WriteError."""
-        guard = self._backend.guard
-        rest = memoryview(buffer)
-        while rest:
-            self._sock.settimeout(guard.seconds())
-            guard.waits(self._wake)
-            try:
-                rest = rest[self._sock.send(rest) :]
-                guard.written()
-            except TimeoutError as error:
-                raise httpcore2.WriteTimeout(str(error)) from error
+                view = view[self._tls.write(view[:_RECORD]) :]
+            except ssl.SSLWantReadError:
+                self._more(guard, guard.seconds())
             except OSError as error:
-                raise httpcore2.WriteError(str(error)) from error
-            finally:
-                guard.goes_on()
+                raise httpx2.WriteError(str(error)) from error
+            if self._going.pending >= _READ or not view:
+                self._send(self._going.read(), guard)
 
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        """The same connection with TLS on it. Raises ConnectError or ConnectTimeout."""
-        if isinstance(self._sock, ssl.SSLSocket):
-            raise httpcore2.ConnectError("TLS inside TLS is not supported: use an http:// proxy")
-        guard = self._backend.guard
-        sock: socket.socket = self._sock
-        try:
-            sock.settimeout(guard.seconds(timeout))
-            tls = ssl_context.wrap_socket(sock, server_hostname=server_hostname, do_handshake_on_connect=False)
-            sock = tls
-            guard.waits(partial(_shut, tls))
-            tls.do_handshake()
-        except TimeoutError as error:
-            sock.close()
-            raise httpcore2.ConnectTimeout(str(error)) from error
-        except OSError as error:
-            sock.close()
-            raise httpcore2.ConnectError(str(error)) from error
-        except BaseException:
-            sock.close()
-            raise
-        finally:
-            guard.goes_on()
-        return Stream(tls, self._backend)
+    def readable(self) -> bool:
+        """Whether something waits to be read: on an idle connection that is the other side's good-bye."""
+        return self._sock.fileno() < 0 or _ready(self._sock, 0.0, writing=False)
 
     def close(self) -> None:
         """Give the socket back."""
         self._sock.close()
 
-    def get_extra_info(self, info: str) -> object:
-        """What the connection pool asks for; None for anything else."""
-        if info == "is_readable":
-            return _readable(self._sock)
-        if info == "ssl_object":
-            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
-        return self._sock if info == "socket" else None
+    def _opened(self, tls: ssl.SSLObject) -> bytes:
+        """The content of the records that have come; none where no record is whole."""
+        parts: list[bytes] = []
+        self._dry = True
+        try:
+            while part := tls.read(_READ):
+                parts.append(part)
+                if not self._coming.pending and not tls.pending():
+                    return b"".join(parts)
+            self._over = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLEOFError:
+            # Closed without TLS's good-bye, as many do. Whether something is missing is for HTTP to say.
+            self._over = True
+        except OSError as error:
+            if not parts:
+                raise httpx2.ReadError(str(error)) from error
+            # What was whole counts; the next read meets the same error.
+            self._dry = False
+        return b"".join(parts)
+
+    def _more(self, guard: Guard, seconds: float) -> None:
+        """Take TLS's next bytes from the socket."""
+        if self._going.pending:
+            # Reading made something to say, such as new keys.
+            self._send(self._going.read(), guard)
+        data = self._receive(guard, seconds)
+        if data:
+            self._coming.write(data)
+        else:
+            self._coming.write_eof()
+
+    def _receive(self, guard: Guard, seconds: float) -> bytes:
+        try:
+            return self._sock.recv(_READ)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise httpx2.ReadError(str(error)) from error
+        guard.waits(self._wake)
+        try:
+            while _ready(self._sock, seconds, writing=False):
+                with suppress(BlockingIOError):
+                    return self._sock.recv(_READ)
+        except (OSError, ValueError) as error:
+            raise httpx2.ReadError(str(error)) from error
+        finally:
+            guard.goes_on()
+        raise httpx2.ReadTimeout("timed out")
+
+    def _send(self, data: bytes, guard: Guard, longest: float | None = None) -> None:
+        rest = memoryview(data)
+        while rest:
+            seconds = guard.seconds(longest)
+            guard.waits(self._wake)
+            try:
+                rest = rest[self._sock.send(rest) :]
+                guard.written()
+            except BlockingIOError:
+                if not _ready(self._sock, seconds, writing=True):
+                    raise httpx2.WriteTimeout("timed out") from None
+            except (OSError, ValueError) as error:
+                raise httpx2.WriteError(str(error)) from error
+            finally:
+                guard.goes_on()
 
 
-class Transport(httpx2.HTTPTransport):
-    """HTTP/1.1 over `Backend`, to one place, through the proxy that the environment names for it."""
-
-    def __init__(self, base_url: str, options: HttpOptions, backend: Backend) -> None:
-        # Loading the trusted certificates takes 50 ms. Without TLS a context that trusts nobody does, and is safe.
-        secure = base_url.startswith("https:")
-        context = httpx2.create_ssl_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        super().__init__(verify=context)
-        proxy = proxy_for(base_url)
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=context,
-            proxy=None if proxy is None else _proxy(proxy),
-            max_connections=options.connections,
-            max_keepalive_connections=options.connections,
-            keepalive_expiry=options.keep_alive_seconds,
-            network_backend=backend,
-        )
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for `url`. Loopback never goes through one."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in _LOOPBACK or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+def connect(host: str, port: int, guard: Guard, longest: float) -> Line:
+    """A connection to the first address of `host` that answers. Raises ConnectError or ConnectTimeout."""
+    error: OSError | None = None
+    for family, kind, protocol, _, address in _addresses(host, port, guard, longest):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(guard.seconds(longest))
+            guard.waits(partial(_shut, sock))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return Line(sock)
+        except OSError as refused:
+            sock.close()
+            error = refused
+        except BaseException:
+            sock.close()
+            raise
+        finally:
+            guard.goes_on()
+    if isinstance(error, TimeoutError):
+        raise httpx2.ConnectTimeout(str(error)) from error
+    raise httpx2.ConnectError(str(error or f"{host} has no address")) from error
 
 
-def _proxy(url: str) -> httpcore2.Proxy:
-    parts = httpx2.URL(url if "://" in url else f"http://{url}")
-    auth = (parts.username, parts.password) if parts.username else None
-    return httpcore2.Proxy(url=str(parts.copy_with(username=None, password=None)), auth=auth)
-
-
-_Address = tuple[
-    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
-]
-
-
-def _addresses(host: str, port: int, guard: Guard, timeout: float | None) -> list[_Address]:
+def _addresses(host: str, port: int, guard: Guard, longest: float) -> list[Address]:
     """Addresses of `host`. The resolver cannot be interrupted, so it runs in a thread that may be left behind."""
-    found: list[_Address] = []
+    found: list[Address] = []
     error: list[OSError] = []
     ready = threading.Event()
 
@@ -266,34 +225,33 @@ def _addresses(host: str, port: int, guard: Guard, timeout: float | None) -> lis
             error.append(refused)
         ready.set()
 
-    if host in _LOOPBACK:
+    if host in LOOPBACK:
         look()
     else:
-        seconds = guard.seconds(timeout)
+        seconds = guard.seconds(longest)
         guard.waits(ready.set)
         try:
             threading.Thread(target=look, name="spark-resolve", daemon=True).start()
             if not ready.wait(seconds):
-                raise httpcore2.ConnectTimeout(f"no address of {host} within {seconds:.1f} s")
+                raise httpx2.ConnectTimeout(f"no address of {host} within {seconds:.1f} s")
         finally:
             guard.goes_on()
     if error:
-        raise httpcore2.ConnectError(str(error[0])) from error[0]
+        raise httpx2.ConnectError(str(error[0])) from error[0]
     return found
 
 
 def _shut(sock: socket.socket) -> None:
-    """Wake whoever waits on `sock`. The plain socket's own method: TLS's would take the session from under the reader."""
+    """Wake whoever waits on `sock`."""
     with suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        sock.shutdown(socket.SHUT_RDWR)
 
 
-def _readable(sock: socket.socket) -> bool:
-    """Whether something waits to be read: on an idle connection that is the server's good-bye."""
-    if sock.fileno() < 0:
-        return True
+def _ready(sock: socket.socket, seconds: float, *, writing: bool) -> bool:
+    """Whether `sock` can be read or written within `seconds`."""
     if hasattr(select, "poll"):
         poll = select.poll()
-        poll.register(sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])
+        poll.register(sock, select.POLLOUT if writing else select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    readers, writers = ([], [sock]) if writing else ([sock], [])
+    return any(select.select(readers, writers, [], seconds))

@@ -247,8 +247,8 @@ class Shared:
                 keep=errand.keep if errand is not None else None,
                 memory=errand.memory if errand is not None else None,
             ),
-            # A server is warm since it began.
-            warm=model.warm if model is not None and errand is None else None,
+            # A server has loaded it all since it began, but connections grow old.
+            warm=model.warm if model is not None else None,
             till=till,
         )
 

@@ -20,8 +20,11 @@ from bot.review.ports import Stop
 from bot.settings import Settings
 from bot.wiring import MonotonicClock
 
-_WAITS: Final = HttpOptions(stall_seconds=60.0, reasoning_seconds=60.0, keep_alive_seconds=300.0)
-"""A slow endpoint is to be measured and not given up, and a connection is to live until its lane's next turn."""
+_WAITS: Final = HttpOptions(
+    stall_seconds=60.0, reasoning_seconds=60.0, keep_alive_seconds=300.0, ahead=0, gather_seconds=0.0
+)
+"""A slow endpoint is to be measured and not given up, a connection is to live until its lane's next turn, and each token
+counts when it comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from bot.bench.model import Arrival, Batch, Bench, Lane, Plan, Series, Stream
 from bot.bench.prompts import PROMPTS
 from bot.model.budget import Budget
 from bot.model.client import SparkModel
-from bot.model.endpoint import Api, Endpoint
+from bot.model.endpoint import Api, Endpoint, HttpOptions
 from bot.model.prices import PriceTable
 from bot.review.model import Usage
 from bot.review.ports import StreamEnd
@@ -89,6 +89,7 @@ def lane() -> Iterator[Callable[..., Lane]]:
                 prices=PriceTable.read(f"{MODEL}=1/2"),
                 budget=budget or Budget(),
                 clock=WallClock(),
+                http=HttpOptions(gather_seconds=0.0),
             )
             stack.callback(model.close)
             return make_lane(name, model, base_url=server.url, api=api.value)

@@ -10,10 +10,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import httpx2
 import pytest
 import vcr
 
@@ -21,6 +22,9 @@ from bot.errors import ConfigError, CredentialsError
 from bot.model.budget import Budget
 from bot.model.client import SparkModel
 from bot.model.endpoint import read_endpoint
+from bot.model.exchange import Message
+from bot.model.guard import Guard
+from bot.model.pool import Pool
 from bot.model.prices import PriceTable
 from bot.review.ports import CallKind, CallReport, Prompt, Stop, StreamEnd
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer, Fault, FaultKind, fixed
@@ -63,6 +67,36 @@ TAPE = vcr.VCR(
     decode_compressed_response=True,
     drop_unused_requests=bool(RECORD),
 )
+
+
+class Taped:
+    """An answer as httpx2 gives it, in the place of our own."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.status = response.status_code
+        self.headers = response.headers.raw
+        self._response = response
+
+    def header(self, name: bytes) -> bytes:
+        return next((value for each, value in self.headers if each.lower() == name), b"")
+
+    def chunks(self) -> Iterator[bytes]:
+        return self._response.iter_raw()
+
+
+@pytest.fixture(autouse=True)
+def _tape_hears_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tape listens at httpx2's door: our requests go through it, not over connections of ours."""
+    door = httpx2.HTTPTransport(verify=bool(RECORD))
+
+    @contextmanager
+    def exchange(pool: Pool, message: Message, content: bytes, guard: Guard, *, gather: float) -> Iterator[Taped]:
+        url = pool.route.origin + message.target
+        yield Taped(
+            door.handle_request(httpx2.Request(message.method, url.decode(), headers=message.headers, content=content))
+        )
+
+    monkeypatch.setattr("bot.model.sdk.exchange", exchange)
 
 
 class WallClock:

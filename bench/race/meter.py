@@ -20,6 +20,8 @@ EVERY: Final = 0.020
 """Seconds between two looks."""
 _WALKS_SHARE: Final = 0.002
 """Finding new processes costs a look at every thread of the known ones; it is done as often as takes this share of a core."""
+_WALK_AT_LEAST: Final = 0.25
+"""Seconds. On a machine with much else to do a walk takes long, and is not what costs."""
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _MB: Final = 1024 * 1024
@@ -94,7 +96,7 @@ class Meter:
             before = time.thread_time()
             if time.monotonic() >= walk_at:
                 self._walk()
-                walk_at = time.monotonic() + (time.thread_time() - before) / _WALKS_SHARE
+                walk_at = time.monotonic() + min(_WALK_AT_LEAST, (time.thread_time() - before) / _WALKS_SHARE)
             self._look()
         self.own = time.thread_time()
 

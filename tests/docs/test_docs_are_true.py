@@ -331,9 +331,9 @@ def test_rooms_import_what_the_design_says_and_no_more(read: Read, section: Sect
     def allowed(room: str) -> set[str]:
         words = told[room]
         named = {*told} if words == "everything below" else adapters - {"sandbox"} if words == "adapters" else set()
-        named |= {"log", "errors"}  # Everybody may.
+        named |= {"log", "errors", "deferred"}  # Everybody may.
         named |= {word for word in words.split(", ") if word in told}
-        return named.union(*(allowed(other) for other in named - {room, "log", "errors"}))
+        return named.union(*(allowed(other) for other in named - {room, "log", "errors", "deferred"}))
 
     for room in told:
         place = ROOT / "bot" / room

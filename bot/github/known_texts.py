@@ -90,10 +90,9 @@ class KnownTexts:
         """
         if not is_blob_id(oid):
             return None
-        if file.status is not FileStatus.ADDED:
-            self.work_out()
-            if (known := self._known(home, file.path, oid)) is not None:
-                return known
+        self.work_out()
+        if (known := self._known(home, file.path, oid)) is not None:
+            return known
         if not is_plain(file):
             return None
         for name, old in self._before(home, file):

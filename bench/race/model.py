@@ -100,7 +100,7 @@ class Run:
     cpu: float
     """Seconds of a processor, of all the product's processes."""
     memory: float
-    """MB: the largest sum of resident memory of the product's processes."""
+    """MB: the largest sum of resident memory of the product's processes, what they share counted once."""
     reads: int
     writes: int
     """Calls to GitHub."""

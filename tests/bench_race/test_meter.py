@@ -34,6 +34,18 @@ def test_cpu_and_memory_of_a_process_and_its_child_are_summed_and_the_meter_cost
     assert meter.own < 0.01 * took + 0.01
 
 
+def test_memory_that_a_process_shares_with_its_child_counts_once() -> None:
+    code = "import os; x = bytearray(60 << 20); os.fork() and print('up', flush=True); os.read(0, 1)"
+    with subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with Meter(process.pid) as meter:
+            time.sleep(0.05)
+            assert len(meter.pids()) == 2
+        process.communicate(b"go")
+    assert 60 < meter.memory < 100
+
+
 def test_what_ran_before_the_block_counts_for_nothing_and_a_living_process_can_be_measured() -> None:
     with subprocess.Popen(
         [sys.executable, "-S", "-c", GRANDCHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -45,8 +45,8 @@ lock: $(READY) ## pin every dependency again, with hashes
 zipapp: $(READY) ## one file with Spark and its packages, for this platform and this Python
 	PATH=$(CURDIR)/$(BIN):$$PATH $(PYTHON) action/build_zipapp.py dist
 
-bench: $(READY) ## seconds of a review against the physical limit
-	$(BIN)/python bench/review.py
+bench: $(READY) ## reviews against the physical limit: server, Action, terminal; BENCH="--rivals" and more, see --help
+	$(BIN)/python bench/reviews.py $(BENCH)
 
 clean: ## remove what was made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache out

@@ -81,6 +81,13 @@ def test_a_narrowed_token_does_less(pulled) -> None:
     assert pulled.client.post(path, unknown, token=pulled.jwt(key)).status == 422
 
 
+def test_no_permissions_in_particular_are_all_of_the_installation_s(pulled) -> None:
+    key, _, installation = pulled.app()
+    path, signed = f"/app/installations/{installation}/access_tokens", pulled.jwt(key)
+    plain, empty = (pulled.client.post(path, body, token=signed) for body in (None, {"permissions": {}}))
+    assert (empty.status, empty.json["permissions"]) == (201, plain.json["permissions"])
+
+
 def test_an_installation_token_is_good_for_an_hour(make_desk) -> None:
     now = [1_700_000_000.0]
     desk = make_desk(clock=lambda: now[0])

@@ -55,12 +55,15 @@ def repo_installation(call: Call) -> Reply:
 
 
 def create_token(call: Call) -> Reply:
-    """An installation token for an hour, narrowed to `repositories` and `permissions` if they are given."""
+    """An installation token for an hour, narrowed to `repositories` and `permissions` if they are given.
+
+    An empty object of permissions narrows nothing: PyGithub sends one with each request and gets tokens that may do all.
+    """
     installation, world, fields = _installation(call), call.world, call.fields
     refuse_suspended(installation)
     permissions = dict(installation.permissions)
     wanted = fields.get("permissions")
-    if wanted is not None:
+    if wanted:
         for name, level in wanted.items():
             if _ORDER.index(level) > _ORDER.index(permissions.get(name, "none")):
                 raise ApiError(422, "The permissions requested are not granted to this installation.")

@@ -1,7 +1,6 @@
 """What the stand-in endpoint says to other tools: each in the form that its own prompt asks for.
 
-As with Spark's answers, an answer to a review has `ANSWER_TOKENS` tokens with `FINDINGS` findings, whose titles and bodies
-say "measured", so that a finding is known again when it is posted. What comes behind a review (a score for each suggestion, a
+As with Spark's answers, an answer to a review has `ANSWER_TOKENS` tokens with `FINDINGS` findings, whose title is `FINDING`. What comes behind a review (a score for each suggestion, a
 sentence that sums up) is as long as its content: a few dozen tokens.
 
 A prompt that is none of these is refused: a tool that asks for something else than we know would be measured wrongly.
@@ -9,22 +8,26 @@ A prompt that is none of these is refused: a tool that asks for something else t
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.sandbox.endpoint.answers import Answer, EndpointRequest, Script
 from bot.sandbox.endpoint.tokens import count
-
 from race.model import ANSWER_TOKENS, FINDINGS
 
+FINDING: Final = "A measured line"
+"""The title of each finding, by which it is known again where it is posted."""
 _HOLE = "\x00"
 _FILE = re.compile(r"^## File:? '([^']+)'", re.MULTILINE)
 _ADDED = re.compile(r"^(?:(\d+) +)?\+(.*)$")
 _DIFF_HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _NUMBERED = re.compile(r"^(\d+): (.*)$")
 _KIND = re.compile(r"equivalent to type \$(\w+)")
+_LISTED = re.compile(r"^suggestion \d+: (\{.*\})$", re.MULTILINE)
 _LISTED_FILES = 8
 """Files that a description lists; more would not fit into its tokens."""
 
@@ -74,7 +77,7 @@ def files_shown(text: str) -> list[str]:
     """Paths of the files whose hunks a prompt shows, in order, each once. Both tools' forms are known."""
     found = _FILE.findall(text)
     if not found:
-        found = [path for path in re.findall(r"^\+\+\+ b/(.+)$", text, re.MULTILINE)]
+        found = re.findall(r"^\+\+\+ b/(.+)$", text, re.MULTILINE)
     return list(dict.fromkeys(found))
 
 
@@ -134,7 +137,7 @@ def _review(lines: Sequence[Line], tokens: int) -> str:
     said = ["```yaml", "review:", "  estimated_effort_to_review_[1-5]: 2", "  relevant_tests: |", "    No"]
     said += ["  key_issues_to_review:"] if lines else ["  key_issues_to_review: []"]
     for at, line in enumerate(lines):
-        said += ["    - relevant_file: |", f"        {line.path}", "      issue_header: |", "        A measured line"]
+        said += ["    - relevant_file: |", f"        {line.path}", "      issue_header: |", f"        {FINDING}"]
         said += ["      issue_content: |", f"        Measured{_HOLE if at == 0 else ''}."]
         said += [f"      start_line: {line.number}", f"      end_line: {line.number}"]
     said += ["  security_concerns: |", f"    No{'' if lines else _HOLE}", "```", ""]
@@ -162,20 +165,19 @@ def _suggestions(lines: Sequence[Line], tokens: int) -> str:
         said += ["- relevant_file: |", f"    {line.path}", "  language: |", "    python"]
         said += ["  existing_code: |", f"    {line.code}", "  suggestion_content: |"]
         said += [f"    Measured{_HOLE if at == 0 else ''}.", "  improved_code: |", f"    {line.code}  # measured"]
-        said += ["  one_sentence_summary: |", "    A measured line", "  label: |", "    general"]
+        said += ["  one_sentence_summary: |", f"    {FINDING}", "  label: |", "    general"]
     return _filled("\n".join([*said, "```", ""]), tokens)
 
 
 def _scores(user: str) -> str:
-    """A score for each suggestion, which PR-Agent lists in JSON or as a Python literal."""
-    shown = {(line.path, line.code.strip()): line.number for line in pr_agent_lines(user)}
-    paths = re.findall(
-        r"relevant_file['\"]?: ?['\"]?\|?\s*([^'\"\n]+)", user.partition("AI-generated code suggestions")[2]
-    )
+    """A score and a place for each suggestion; PR-Agent lists them as Python's `str` shows a dictionary."""
+    numbers = {(line.path, line.code.strip()): line.number for line in pr_agent_lines(user)}
     said = ["```yaml", "code_suggestions:"]
-    for path in paths:
-        at = next((number for (place, _), number in shown.items() if place == path.strip()), 1)
-        said += ["- suggestion_summary: |", "    A measured line", f'  relevant_file: "{path.strip()}"']
+    for listed in _LISTED.findall(user):
+        suggestion = ast.literal_eval(listed)
+        path = suggestion["relevant_file"].strip()
+        at = numbers[path, suggestion["existing_code"].strip()]
+        said += ["- suggestion_summary: |", f"    {FINDING}", f'  relevant_file: "{path}"']
         said += [f"  relevant_lines_start: {at}", f"  relevant_lines_end: {at}", "  suggestion_score: 7"]
         said += ["  why: |", "    It is a measured line."]
     return "\n".join([*said, "```", ""])
@@ -184,7 +186,7 @@ def _scores(user: str) -> str:
 def _gito_issues(lines: Sequence[Line], tokens: int) -> str:
     issues = [
         {
-            "title": "A measured line",
+            "title": FINDING,
             "details": f"Measured{_HOLE if at == 0 else ''}.",
             "tags": ["bug"],
             "severity": 2,

@@ -6,6 +6,11 @@ one read, the first token, the longest stream, one post.
 
     python bench/review.py                     # the table
     python bench/review.py --json out.json     # and the figures
+    python bench/review.py --seen              # only files that this process has read before, or --unseen
+
+Files that were seen before are those of an earlier pull: their texts follow from the diff, and one read is all there is before
+the model is asked. Of files that nobody has seen the texts are read first, which is a second read, one that the limit does not
+count. A pull's first review has the one, each push to it the other.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 LATENCY = 0.080
 TTFT = 0.150
@@ -31,6 +37,8 @@ FINDINGS = 2
 """Findings in each answer; the rest of its tokens is prose in their bodies."""
 SIZES = (1, 5, 20, 60)
 LIMIT = LATENCY + TTFT + ANSWER_TOKENS / TPS + LATENCY
+REST = 0.3
+"""Seconds between two reviews: writes of one account are a second apart, and a review takes less."""
 TOKEN = "bench-token"
 
 
@@ -40,6 +48,8 @@ class Run:
 
     files: int
     effort: str
+    seen: bool
+    """Whether the process had read these files before, as another pull's."""
     diff: float
     first_token: float
     first_finding: float
@@ -51,9 +61,9 @@ class Run:
     holes: int
 
 
-def module(number: int, *, changed: bool) -> str:
-    """A small Python module; the change adds functions in two places."""
-    lines = [f'"""Part {number}."""', "", "import math", ""]
+def module(number: int, *, changed: bool, of: str = "") -> str:
+    """A small Python module, another one for each `of`; the change adds functions in two places."""
+    lines = [f'"""Part {number}{of}."""', "", "import math", ""]
     for at in range(12):
         lines += ["", f"def step_{at}(value):", f'    """Step {at}."""', f"    return math.sqrt(value + {at})", ""]
         if changed and at in {3, 9}:
@@ -70,21 +80,28 @@ def serve_github(runs: int) -> int:
     with GitHubServer(GitHubOptions()) as server:
         server.world.user("spark-bench", TOKEN, bot=True)
         author = server.world.user("mona", "author-token")
-        pulls: dict[int, list[int]] = {}
+
+        def opened(repo: Any, name: str, folder: str, size: int) -> int:
+            """One pull that changes all the modules of a folder, which `main` has."""
+            paths = {index: f"{folder}/part_{index}.py" for index in range(size)}
+            after = {path: module(index, changed=True, of=folder).encode() for index, path in paths.items()}
+            repo.branch(name, "main")
+            repo.commit(name, after, "More steps", author.login)
+            return int(repo.open_pull("More steps", "Adds steps.", head=name, base="main", author=author.login).number)
+
+        def base(repo: Any, folder: str, size: int) -> None:
+            before = {f"{folder}/part_{at}.py": module(at, changed=False, of=folder).encode() for at in range(size)}
+            repo.commit("main", before, "Start", author.login)
+
+        pulls: dict[str, list[int]] = {}
         for size in SIZES:
             repo = server.world.create_repo(f"bench/files-{size}")
             repo.permission("spark-bench", "write")
-            before = {f"src/part_{index}.py": module(index, changed=False).encode() for index in range(size)}
-            after = {f"src/part_{index}.py": module(index, changed=True).encode() for index in range(size)}
-            base = repo.commit("main", before, "Start", author.login)
-            pulls[size] = []
+            base(repo, "src", size)
+            pulls[f"seen {size}"] = [opened(repo, f"seen-{run}", "src", size) for run in range(runs + 1)]
             for run in range(runs):
-                repo.branch(f"topic-{run}", base)
-                repo.commit(f"topic-{run}", after, "More steps", author.login)
-                pull = repo.open_pull(
-                    title="More steps", body="Adds steps.", head=f"topic-{run}", base="main", author=author.login
-                )
-                pulls[size].append(pull.number)
+                base(repo, f"new_{run}", size)
+            pulls[f"unseen {size}"] = [opened(repo, f"unseen-{run}", f"new_{run}", size) for run in range(runs)]
         server.latency = LATENCY
         print(json.dumps({"api": server.api_url, "graphql": server.graphql_url, "pulls": pulls}), flush=True)
         sys.stdin.read()
@@ -117,16 +134,22 @@ def process(*arguments: str) -> Iterator[dict[str, object]]:
             child.wait(timeout=30)
 
 
-def measure(efforts: Sequence[str], sizes: Sequence[int], runs: int) -> list[Run]:
-    """Every size and effort, `runs` times each, after one review that warms the process."""
-    with process("--serve-github", str(runs * len(efforts) + 1)) as github, process("--serve-endpoint") as endpoint:
+def measure(efforts: Sequence[str], sizes: Sequence[int], runs: int, kinds: Sequence[bool]) -> list[Run]:
+    """Every size and effort, `runs` times each, of files that were seen and of files that were not (`kinds`).
+
+    Before them comes one review of each size, which warms the process and sees the files.
+    """
+    with process("--serve-github", str(runs * len(efforts))) as github, process("--serve-endpoint") as endpoint:
         reviews = Reviews(github, endpoint)
-        reviews.one(SIZES[0], "instant")
-        result = []
-        for effort in efforts:
-            for size in sizes:
-                result += [reviews.one(size, effort) for _ in range(runs)]
-        return result
+        for size in sizes:
+            reviews.one(size, "instant", seen=True)
+        return [
+            reviews.one(size, effort, seen=seen)
+            for effort in efforts
+            for size in sizes
+            for seen in kinds
+            for _ in range(runs)
+        ]
 
 
 class Reviews:
@@ -148,15 +171,17 @@ class Reviews:
         self._shared = Shared(self._settings)
         pulls = github["pulls"]
         assert isinstance(pulls, dict)
-        self._pulls: dict[int, list[int]] = {int(size): list(numbers) for size, numbers in pulls.items()}
+        self._pulls: dict[str, list[int]] = {name: list(numbers) for name, numbers in pulls.items()}
 
-    def one(self, files: int, effort: str) -> Run:
+    def one(self, files: int, effort: str, *, seen: bool) -> Run:
         """Review the next pull of this size and post the review."""
         from bot.request import PullAsk, ReviewRequest  # noqa: PLC0415 - as above
         from bot.review.model import Effort  # noqa: PLC0415 - as above
 
-        name = f"bench/files-{files}#{self._pulls[files].pop()}"
+        number = self._pulls[f"{'seen' if seen else 'unseen'} {files}"].pop()
+        name = f"bench/files-{files}#{number}"
         request = ReviewRequest(ask=PullAsk(name=name, post=True), effort=Effort(effort))
+        time.sleep(REST)
         before = time.process_time()
         review = self._shared.job(request).run()
         cpu = time.process_time() - before
@@ -170,6 +195,7 @@ class Reviews:
         return Run(
             files=files,
             effort=effort,
+            seen=seen,
             diff=timing.diff,
             first_token=timing.first_token,
             first_finding=timing.first_finding,
@@ -188,12 +214,12 @@ def table(runs: Sequence[Run]) -> str:
         f"Limit: {LIMIT:.2f} s = one read {LATENCY:.2f} + first token {TTFT:.2f} + longest stream "
         f"{ANSWER_TOKENS / TPS:.2f} + one post {LATENCY:.2f}. Medians; in brackets the ratio to the limit.",
         "",
-        "| effort | files | planned | first token | first finding | first post | done | findings | CPU s "
+        "| effort | files | seen before | planned | first token | first finding | first post | done | findings | CPU s "
         "| CPU ms per 1,000 tokens |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for effort, files in dict.fromkeys((run.effort, run.files) for run in runs):
-        chosen = [run for run in runs if (run.effort, run.files) == (effort, files)]
+    for effort, files, seen in dict.fromkeys((run.effort, run.files, run.seen) for run in runs):
+        chosen = [run for run in runs if (run.effort, run.files, run.seen) == (effort, files, seen)]
         assert not any(run.holes for run in chosen)
         diff, token, first, post, done = (
             statistics.median(getattr(run, name) for run in chosen)
@@ -202,7 +228,7 @@ def table(runs: Sequence[Run]) -> str:
         cpu = statistics.median(run.cpu for run in chosen)
         per_token = statistics.median(run.cpu / run.tokens * 1e6 for run in chosen)
         rows.append(
-            f"| {effort} | {files} | {diff:.2f} s | {token:.2f} s | {first:.2f} s ({first / LIMIT:.2f}) | {post:.2f} s ({post / LIMIT:.2f}) "
+            f"| {effort} | {files} | {'yes' if seen else 'no'} | {diff:.2f} s | {token:.2f} s | {first:.2f} s ({first / LIMIT:.2f}) | {post:.2f} s ({post / LIMIT:.2f}) "
             f"| {done:.2f} s ({done / LIMIT:.2f}) | {chosen[0].findings} | {cpu:.2f} | {per_token:.0f} |"
         )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -216,6 +242,8 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--effort", action="append", choices=["instant", "standard"])
     parser.add_argument("--files", type=int, action="append", help="a size; again for more")
+    parser.add_argument("--seen", action="store_true", help="only files that were seen before")
+    parser.add_argument("--unseen", action="store_true", help="only files that were not")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve-github", type=int, metavar="RUNS", help=argparse.SUPPRESS)
     parser.add_argument("--serve-endpoint", action="store_true", help=argparse.SUPPRESS)
@@ -224,7 +252,8 @@ def main() -> int:
         return serve_github(given.serve_github)
     if given.serve_endpoint:
         return serve_endpoint()
-    runs = measure(given.effort or ["instant", "standard"], given.files or SIZES, given.runs)
+    kinds = [True] * given.seen + [False] * given.unseen or [True, False]
+    runs = measure(given.effort or ["instant", "standard"], given.files or SIZES, given.runs, kinds)
     print(table(runs))
     if given.json:
         given.json.write_text(json.dumps({"limit": LIMIT, "runs": [asdict(run) for run in runs]}, indent=1) + "\n")

@@ -133,6 +133,9 @@ class ChunkedBody:
         if data.startswith(_END):
             self.done, self.clean = True, len(data) == len(_END)
             return
+        if _END.startswith(data):
+            self._tail = data
+            return
         judge = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_LINE)
         judge.send(h11.Request(method="GET", target="/", headers=[("host", "h")]))
         judge.receive_data(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n" + data)

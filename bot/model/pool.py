@@ -249,7 +249,7 @@ class Pool:
                 if not self._idle:
                     return None
                 line, _ = self._idle.pop()
-            if not line.readable():
+            if line.good():
                 return line
             line.close()
 

@@ -77,7 +77,7 @@ class Line:
                 # The other side is told why, as the protocol asks.
                 self._send(self._going.read(), guard, longest)
             raise httpx2.ConnectError(str(error)) from error
-        self._tls, self._dry = tls, False
+        self._tls, self._dry = tls, not self._coming.pending
 
     @property
     def session(self) -> ssl.SSLSession | None:
@@ -112,9 +112,23 @@ class Line:
             if self._going.pending >= _READ or not view:
                 self._send(self._going.read(), guard)
 
-    def readable(self) -> bool:
-        """Whether something waits to be read: on an idle connection that is the other side's good-bye."""
-        return self._sock.fileno() < 0 or _ready(self._sock, 0.0, writing=False)
+    def good(self) -> bool:
+        """Whether an idle connection can take another request: nothing came on it, not even its end."""
+        if self._sock.fileno() < 0 or self._over:
+            return False
+        came = _ready(self._sock, 0.0, writing=False)
+        if self._tls is None:
+            return not came
+        # TLS has news of its own, such as tickets for later connections, which come behind the handshake.
+        try:
+            if came:
+                data = self._sock.recv(_READ)
+                if not data:
+                    return False
+                self._coming.write(data)
+            return (self._dry and not came) or not (self._opened(self._tls) or self._over)
+        except (OSError, httpx2.ReadError):
+            return False
 
     def close(self) -> None:
         """Give the socket back."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -115,16 +118,30 @@ def serve() -> Iterator[Callable[..., EndpointServer]]:
 
 
 class RawServer:
-    """A socket that answers each request with what a function does to the connection."""
+    """A socket, with TLS where it is given a context, that answers each request with what a function does to the connection."""
 
-    def __init__(self, answer: Callable[[socket.socket, bytes], None], *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        answer: Callable[[socket.socket, bytes], None],
+        *,
+        keep: bool = False,
+        headless: bool = False,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self._answer = answer
+        self._closed = 0
         self._keep = keep
+        self._headless = headless
+        """It answers before it has read anything."""
+        self._context = context
+        self.resumed: list[bool] = []
+        """Whether each TLS connection went on from an earlier one."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        self.port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{self.port}/v1" if context else f"http://127.0.0.1:{self.port}/v1"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -139,7 +156,11 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            while request := read_request(connection):
+            if self._context is not None:
+                connection = self._context.wrap_socket(connection, server_side=True)
+                self.resumed.append(bool(connection.session_reused))
+                self._open.append(connection)
+            while request := b"?" if self._headless else read_request(connection):
                 self.requests.append(request)
                 self._answer(connection, request)
                 if not self._keep:
@@ -148,6 +169,14 @@ class RawServer:
             pass
         finally:
             connection.close()
+            self._closed += 1
+
+    def wait_closed(self) -> None:
+        """Until every connection so far was closed on this side."""
+        end = time.monotonic() + 3.0
+        while self._closed < self.connections:
+            assert time.monotonic() < end, "a connection is still open"
+            threading.Event().wait(0.002)
 
     def close(self) -> None:
         self._listener.close()
@@ -176,8 +205,8 @@ def raw() -> Iterator[Callable[..., RawServer]]:
     """Starts a raw server with a function of connection and request."""
     servers: list[RawServer] = []
 
-    def start(answer: Callable[[socket.socket, bytes], None], *, keep: bool = False) -> RawServer:
-        servers.append(RawServer(answer, keep=keep))
+    def start(answer: Callable[[socket.socket, bytes], None], **options: object) -> RawServer:
+        servers.append(RawServer(answer, **options))
         return servers[-1]
 
     yield start
@@ -196,3 +225,35 @@ def until() -> Callable[[Callable[[], bool]], None]:
             threading.Event().wait(0.005)
 
     return wait
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's TLS with a certificate that this process trusts."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "server.pem"
+    file.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    return context

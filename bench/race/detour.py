@@ -99,15 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.end_headers()
-        with contextlib.suppress(OSError):
-            self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
-            self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", buffering=0)
-            self.request_version = "HTTP/1.1"
-            # One request after another, as long as the tool keeps the connection.
-            self.close_connection = False
-            while not self.close_connection:
-                self.handle_one_request()
+        with contextlib.suppress(OSError), self.server.context.wrap_socket(self.connection, server_side=True) as inside:
+            self.connection = inside
+            with inside.makefile("rb") as self.rfile, inside.makefile("wb") as self.wfile:
+                # One request after another, as long as the tool keeps the connection.
+                self.close_connection = False
+                while not self.close_connection:
+                    self.handle_one_request()
+        self.close_connection = True
 
     def _pass(self) -> None:
         if not isinstance(self.connection, ssl.SSLSocket):
@@ -129,6 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
+        self.wfile.flush()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _pass  # noqa: N815 - http.server's names
 

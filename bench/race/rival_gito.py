@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from race.detour import Detour
-from race.install import GITO
+from race.install import GITO, TOOLS, install
 from race.model import Place, Product, Run, World
 from race.rival_run import KEY, Rival, base_env, run
 from race.world import MODEL, Stage
@@ -67,5 +67,8 @@ class _Gito(Rival):
 @contextmanager
 def gito(stage: Stage, world: World, _effort: str) -> Iterator[Product]:
     """The product, for one speed."""
+    for tool in TOOLS:
+        # PR-Agent too: the tokenizer's files come with it.
+        install(tool)
     with tempfile.TemporaryDirectory(prefix="spark-race-") as home, Detour(world.github["api"]) as way:
         yield _Gito(name=NAME, version=GITO.version, stage=stage, world=world, way=way, home=Path(home))

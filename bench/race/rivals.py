@@ -1,4 +1,4 @@
-"""Other tools in the race. Each is the real program from its lock (`install.py`), configured as its users do.
+"""Other tools in the race. Each is the real program from its lock, configured as its users do; installed when it is first started.
 
 PR-Agent 0.49 (Python 3.12 or newer), four ways:
 
@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from race.detour import Detour
-from race.install import PR_AGENT
+from race.install import PR_AGENT, install
 from race.meter import Meter
 from race.model import SHAPES, Place, Product, Run, World
 from race.rival_gito import gito
@@ -57,8 +57,7 @@ _POLL: Final = 0.25
 _HOOK: Final = "/api/v1/github_webhooks"
 
 
-def entrants() -> tuple[Entrant, ...]:
-    """All of them, for the command."""
+def _entrants() -> tuple[Entrant, ...]:
     make = partial(Entrant, rival=True, script=SCRIPT, efforts=("instant",))
     return (
         make(name=_NAMES["review"], kind="process", start=_review),
@@ -141,6 +140,7 @@ class _Process(Rival):
 
 @contextmanager
 def _process(stage: Stage, world: World, name: str, *, action: bool) -> Iterator[Product]:
+    install(PR_AGENT)
     with tempfile.TemporaryDirectory(prefix="spark-race-") as home, Detour(world.github["api"]) as way:
         yield _Process(
             name=name, version=PR_AGENT.version, stage=stage, world=world, way=way, home=Path(home), action=action
@@ -202,6 +202,7 @@ class _WarmServer(Rival):
 
 @contextmanager
 def _server(stage: Stage, world: World, _effort: str, *, review_alone: bool) -> Iterator[Product]:
+    install(PR_AGENT)
     name = _NAMES["review server" if review_alone else "server"]
     github = world.github
     with (
@@ -274,3 +275,7 @@ def _warm(server: _WarmServer) -> None:
     for place, began in zip(places, begun, strict=True):
         server.followed(place, began)
     server.way.refused.clear()
+
+
+RIVALS: Final = _entrants()
+"""All of them, for the command."""

@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.remove(str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from webhook_parts import serve_lines
 

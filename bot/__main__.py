@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import difflib
 import gc
 import os
 import sys
-import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bot import __version__, cli
-from bot.cli.arguments import Parser, settings_help
 from bot.errors import SparkError, UserError
+
+if TYPE_CHECKING:
+    from bot.cli.arguments import Parser
 
 OURS = 3
 INTERRUPTED = 130
@@ -27,6 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `spark` with these arguments (those of the process by default); returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    # Packages that are there by chance may ask to see everything that pydantic reads; to look for them takes 5 ms too.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # A process that ends gives its memory back at once; looking first for what in it could be freed takes 0.3 s.
     atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
@@ -78,6 +81,8 @@ def _help(names: list[str]) -> int:
     if names:
         _parser(_verb(names[0])).print_help()
         return 0
+    from bot.cli.arguments import settings_help  # noqa: PLC0415 - brings the types of a review
+
     verbs = "\n".join(f"  {name:<10}{verb.summary}" for name, verb in cli.VERBS.items())
     text = (
         "usage: spark [--version] [--help] [--debug] VERB ...\n\n"
@@ -93,6 +98,8 @@ def _help(names: list[str]) -> int:
 def _verb(name: str) -> str:
     if name in cli.VERBS:
         return name
+    import difflib  # noqa: PLC0415 - most verbs exist
+
     near = difflib.get_close_matches(name, [*cli.VERBS, "help"], 1)
     meant = f"Did you mean {near[0]}? " if near else ""
     shown = "".join(char if char.isprintable() else "?" for char in name[:60])
@@ -100,6 +107,8 @@ def _verb(name: str) -> str:
 
 
 def _parser(name: str) -> Parser:
+    from bot.cli.arguments import Parser  # noqa: PLC0415 - as above
+
     parser = Parser(prog=f"spark {name}", description=cli.VERBS[name].summary)
     cli.configure(name, parser)
     return parser
@@ -107,6 +116,8 @@ def _parser(name: str) -> Parser:
 
 def _complain(text: str, *, debug: bool) -> None:
     if debug:
+        import traceback  # noqa: PLC0415 - for one who looks for a fault
+
         traceback.print_exc()
     for line in text.split("\n"):
         print(f"spark: {line}", file=sys.stderr)  # noqa: T201 - where errors go

@@ -14,7 +14,6 @@ import importlib
 import sys
 import threading
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 from typing import Any, Final
@@ -61,10 +60,10 @@ class _Waiting(ModuleType):
         return sorted(self.__dict__)
 
 
-class _Later(Loader):
+class _Later:
     """Loads one module: first its name alone, then what is in it."""
 
-    def __init__(self, inner: Loader, name: str) -> None:
+    def __init__(self, inner: SourceFileLoader | SourcelessFileLoader, name: str) -> None:
         self._inner = inner
         self._module = _Waiting(name)
         self._awaking = threading.Lock()
@@ -92,7 +91,7 @@ class _Later(Loader):
         return getattr(self._inner, name)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds what the path has, and says of the named modules that they can wait."""
 
     def __init__(self) -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.errors import ConfigError
-from bot.review.config import CONFIG_PATH, read_config
-from bot.review.model import Effort, Severity
-from bot.review.ports import Opened, Source
+from bot.review.config_names import CONFIG_PATH
+
+if TYPE_CHECKING:
+    from bot.review.model import Effort, Severity
+    from bot.review.ports import Opened, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ class Reconfigured:
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8"
             raise ConfigError(f"{self.path} cannot be read ({why})", remedy="Name a readable file.") from error
+        from bot.review.config import read_config  # noqa: PLC0415 - brings pydantic and YAML
+
         # Its mistakes are told under its own name, and before the change is read.
         read_config(text, name=str(self.path))
         opened = self.source.open()

@@ -21,7 +21,7 @@ from bot.hooks.events import COMMENT_EVENTS, CommentMade, Other, PullAction, Pul
 from bot.hooks.orders import AnswerComment, Nothing
 from bot.hooks.payload import MalformedDeliveryError, Node, read_object
 from bot.hooks.read import read_event
-from bot.review.config import Trigger
+from bot.review.config_names import Trigger
 from bot.review.model import CommitSha, RepoName
 
 PULL_EVENTS: Final = frozenset({"pull_request", "pull_request_target"})
@@ -70,6 +70,8 @@ class ReviewWork:
     """Why GitHub gives this run a token that writes nothing, unless a setting raises it; empty where nothing is known of that."""
     is_certain: bool = False
     """No setting can raise it, so posting need not be tried."""
+    base_ref: str = ""
+    """The branch that the event names as the pull's base; empty where it names none. It may be another one by now."""
     is_known_only: bool = False
     """A head that was reviewed is given its verdict, and any other is left alone."""
 
@@ -178,6 +180,7 @@ def _pull(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inputs
         label=event.label if isinstance(event, PullChanged) else "",
         action=action,
         head_sha=pull.part("head").sha("sha"),
+        base_ref=pull.part("base").ref("ref"),
         read_only=read_only,
         is_certain=certain,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from bot.errors import ConfigError
-from bot.review.config import CONFIG_PATH, glob_spec
+from bot.review.config_names import CONFIG_PATH
 from bot.review.model import Effort, Severity
 from bot.settings.values import Secret, dollars
 
@@ -124,6 +124,8 @@ def _gate(value: str) -> Severity | str:
 
 
 def _globs(value: str) -> tuple[str, ...]:
+    from bot.review.config import glob_spec  # noqa: PLC0415 - brings pydantic and YAML
+
     globs = _lines(value)
     glob_spec(globs)
     return globs

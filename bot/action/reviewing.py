@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot import log
+from bot.action.begin import Reading
 from bot.action.event import ReviewWork
 from bot.action.inputs import Inputs
 from bot.errors import ConfigError, CredentialsError, NotPermittedError, SparkError
@@ -25,7 +26,7 @@ from bot.review.memory import Recall
 from bot.review.model import CommitSha, Effort, Pull, Review
 from bot.review.ports import Listener, Opened, Published, Publisher, Remembrance, ReviewDraft, Stop
 from bot.review.wanted import unwanted
-from bot.wiring import HEAD_IS_FRESH, Errand, PullPlace, Shared
+from bot.wiring import HEAD_IS_FRESH, Errand, PullPlace, Shared, load
 
 LOOKS: Final = (0.5, 1.0, 2.0)
 """Pauses before the pull is read again when it does not show the head of the event: GitHub's answers may be older than its
@@ -72,26 +73,29 @@ def review_pull(
     memory: Remembrance | None = None,
     full: str = "",
     effort: Effort | None = None,
+    reading: Reading | None = None,
     fields: Mapping[str, log.Field] | None = None,
 ) -> Reviewed | Skipped:
     """One pull request to its end. `inputs` name files as the process finds them.
 
     `memory`: what the repository remembers; read from GitHub itself by default. `full`: why everything is reviewed anew, in
-    words; empty looks at what is new. `effort`: asked for this review alone. Raises SparkError where there can be no review.
+    words; empty looks at what is new. `effort`: asked for this review alone. `reading`: of this very pull. Raises SparkError where there can be no review.
     """
-    began = shared.clock.now()
+    now = shared.clock.now()
+    began = now if reading is None else reading.began
     known = dict(fields or {})
     model = wanted_model(shared, inputs)
     place = shared.own_place(work.repo, work.number)
     publisher = WhereItMay(
-        shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH, fields=known),
+        shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH - (now - began), fields=known),
         forbidden=_forbidden(work, inputs),
         likely=work.read_only,
     )
-    # The first requests are on their way while the endpoint's library is loaded.
+    # The first requests are on their way while the endpoint's library is loaded, and all that works on their answers.
     publisher.begin()
     warm(model)
-    opened = _opened(shared, place, work, stop, known)
+    load()
+    opened = _opened(shared, place, work, stop, known, reading)
     if isinstance(opened, Skipped):
         return opened
     opened = configured(opened, inputs.config)
@@ -217,10 +221,15 @@ def _no_token(why: str) -> str:
 
 
 def _opened(
-    shared: Shared, place: PullPlace, work: ReviewWork, stop: Stop, fields: Mapping[str, log.Field]
+    shared: Shared,
+    place: PullPlace,
+    work: ReviewWork,
+    stop: Stop,
+    fields: Mapping[str, log.Field],
+    reading: Reading | None,
 ) -> Opened | Skipped:
     """The pull with the head of the event, or why not: a newer head has a run of its own, and its verdict is not this one's."""
-    source = shared.pull_source(place, stop)
+    source = reading or shared.pull_source(place, stop, branch=work.base_ref or None)
     looks = iter(LOOKS)
     while True:
         opened = shared.patiently(source.open, stop=stop, doing="reading the pull", fields=fields)

@@ -16,6 +16,7 @@ from typing import Final, TextIO
 
 from bot import log
 from bot.action import ending
+from bot.action.begin import Begun, Reading, settings_of
 from bot.action.commands import Level, Quiet
 from bot.action.ending import Ending
 from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, Work, read_work
@@ -26,48 +27,28 @@ from bot.action.status import tell_status
 from bot.action.telling import Teller
 from bot.action.workspace import settled
 from bot.commands.model import CommentKind
-from bot.errors import ConfigError, SparkError, UserError
+from bot.errors import SparkError, UserError
 from bot.review.model import CommitSha, RepoName
 from bot.review.ports import Stop
-from bot.settings import Api, Settings, read_settings
 from bot.wiring import Shared, Waits
 
 STATUS_SECONDS: Final = 15.0
 """For the commit status, whatever time the review took."""
-OWN_VARIABLES: Final = "SPARK_INPUT_"
-"""Prefix of the variables that carry inputs; they are no settings."""
 
 
-def run(env: Mapping[str, str], out: TextIO, *, age: float = 0.0, waits: Waits | None = None) -> int:
+def run(
+    env: Mapping[str, str], out: TextIO, *, age: float = 0.0, waits: Waits | None = None, begun: Begun | None = None
+) -> int:
     """Do the run and tell it. Returns the exit code: 0 passed or neutral, 1 the gate failed, 2 the workflow's mistake, 3 ours or
     the outside world's, 130 cancelled.
 
-    `age`: seconds since the process began. Raises UserError outside of Actions, where there is nobody to tell.
+    `age`: seconds since the process began. `begun`: what was begun of it already. Raises UserError outside of Actions, where there is nobody to tell.
     """
     _refuse_elsewhere(env)
     teller = Teller(env, out, age=age)
     with Quiet(out) as quiet, _logged(quiet):
-        end = _Run(env, teller, quiet, waits).end()
+        end = _Run(env, teller, quiet, waits, begun).end()
     return teller.say(end)
-
-
-def settings_of(env: Mapping[str, str], inputs: Inputs) -> Settings:
-    """The settings of the environment, with the inputs over them. ConfigError naming the variable or the input."""
-    settings = read_settings({name: text for name, text in env.items() if not name.startswith(OWN_VARIABLES)})
-    try:
-        api = Api(inputs.api) if inputs.api else settings.api
-    except ValueError:
-        raise ConfigError(f"the input api is {inputs.api[:60]!r}", remedy="Set it to one of chat, responses.") from None
-    return replace(
-        settings,
-        keys={**settings.keys, "SPARK_API_KEY": inputs.api_key} if inputs.api_key else settings.keys,
-        base_url=inputs.base_url or settings.base_url,
-        model=inputs.model or settings.model,
-        api=api,
-        effort=inputs.effort or settings.effort,
-        max_usd_per_review=settings.max_usd_per_review if inputs.max_usd is None else inputs.max_usd,
-        github_token=inputs.github_token or settings.github_token,
-    )
 
 
 def _refuse_elsewhere(env: Mapping[str, str]) -> None:
@@ -85,6 +66,7 @@ class _Run:
     teller: Teller
     quiet: Quiet
     waits: Waits | None
+    begun: Begun | None = None
     is_status: bool = False
     """The verdict stands on the head as a commit status."""
 
@@ -102,23 +84,32 @@ class _Run:
             return ending.of_bug(error)
 
     def _done(self) -> Ending:
+        if self.begun is not None:
+            begun = self.begun
+            self.teller.inputs = begun.inputs
+            with begun.shared:
+                return self._worked(begun.shared, begun.inputs, begun.work, begun.stop, reading=begun.reading)
         inputs = settled(read_inputs(self.env), self.env)
         self.teller.inputs = inputs
         work = read_work(self.env, inputs)
         if isinstance(work, NoWork) and work.standing is None:
             return ending.of_nothing(work.reason)
         with Shared(settings_of(self.env, inputs), waits=self.waits) as shared:
-            stop = shared.stop()
-            try:
-                return self._worked(shared, inputs, work, stop)
-            finally:
-                # After a cancelled run nothing may be waited for.
-                stop.cancel()
+            return self._worked(shared, inputs, work, shared.stop())
 
-    def _worked(self, shared: Shared, inputs: Inputs, work: Work, stop: Stop) -> Ending:
+    def _worked(
+        self, shared: Shared, inputs: Inputs, work: Work, stop: Stop, *, reading: Reading | None = None
+    ) -> Ending:
+        try:
+            return self._done_with(shared, inputs, work, stop, reading)
+        finally:
+            # After a cancelled run nothing may be waited for.
+            stop.cancel()
+
+    def _done_with(self, shared: Shared, inputs: Inputs, work: Work, stop: Stop, reading: Reading | None) -> Ending:
         match work:
             case ReviewWork():
-                made = self._looked(shared, inputs, work, stop)
+                made = self._looked(shared, inputs, work, stop, reading)
                 return self._told(shared, inputs, work.repo, made, may_write=not work.is_certain)
             case CommentWork():
                 return self._answered(shared, inputs, work, stop)
@@ -131,9 +122,11 @@ class _Run:
                 found = judge_group(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
                 return self._told(shared, inputs, work.repo, found, is_elsewhere=True)
 
-    def _looked(self, shared: Shared, inputs: Inputs, work: ReviewWork, stop: Stop) -> Reviewed | Skipped:
+    def _looked(
+        self, shared: Shared, inputs: Inputs, work: ReviewWork, stop: Stop, reading: Reading | None = None
+    ) -> Reviewed | Skipped:
         listener = LogListener(self.quiet.line)
-        return review_pull(shared, inputs, work, listener=listener, stop=stop, fields=self._fields)
+        return review_pull(shared, inputs, work, listener=listener, stop=stop, reading=reading, fields=self._fields)
 
     def _answered(self, shared: Shared, inputs: Inputs, work: CommentWork, stop: Stop) -> Ending:
         from bot.action.comments import answer_comment, of_answer  # noqa: PLC0415 - all commands: 0.02 s of a review's start

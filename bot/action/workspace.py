@@ -11,12 +11,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.action.inputs import Inputs
 from bot.errors import ConfigError
 from bot.review.model import Review
-from bot.review.render.safe import Redactor
-from bot.review.render.sarif import review_sarif
+
+if TYPE_CHECKING:
+    from bot.review.render.safe import Redactor
 
 
 def settled(inputs: Inputs, env: Mapping[str, str]) -> Inputs:
@@ -58,6 +60,8 @@ def place(root: Path, path: Path, *, name: str) -> Path:
 
 def write_sarif(target: Path, review: Review, redactor: Redactor) -> None:
     """Write the review as SARIF; missing folders are made. ConfigError naming the input when that cannot be done."""
+    from bot.review.render.sarif import review_sarif  # noqa: PLC0415 - few ask for it
+
     text = json.dumps(review_sarif(review, redactor), ensure_ascii=False, indent=1)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

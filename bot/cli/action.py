@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from bot.action.run import run as act
+from bot.action.begin import begin
 
 _IMPORTED: Final = time.monotonic()
 _STARTED_FIELD: Final = 19
@@ -35,7 +35,10 @@ def run(_options: argparse.Namespace) -> int:
     """Do the run; returns its exit code. Raises UserError outside of Actions."""
     before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
-        return act(os.environ, sys.stdout, age=_age())
+        begun = begin(os.environ)
+        from bot.action.run import run as act  # noqa: PLC0415 - while GitHub answers what was begun
+
+        return act(os.environ, sys.stdout, age=_age(), begun=begun)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

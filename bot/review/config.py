@@ -21,10 +21,10 @@ from bot.review.config_keys import (
     RepoConfig,
     ReviewKeys,
     Role,
-    Trigger,
     glob_spec,
     shown,
 )
+from bot.review.config_names import CONFIG_PATH, Trigger
 from bot.review.marked_yaml import YamlMistake, YamlText, read_yaml
 
 __all__ = [
@@ -40,9 +40,6 @@ __all__ = [
     "glob_spec",
     "read_config",
 ]
-
-CONFIG_PATH = ".github/spark.yml"
-"""Where a repository keeps it."""
 
 
 def read_config(text: str, *, name: str) -> RepoConfig:

@@ -23,17 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from bot.review.config_names import Trigger
 from bot.review.model import Category, Effort, Severity
-
-
-class Trigger(StrEnum):
-    """What starts a review."""
-
-    OPENED = "opened"
-    SYNCHRONIZE = "synchronize"
-    READY_FOR_REVIEW = "ready_for_review"
-    LABEL = "label"
-    COMMAND = "command"
 
 
 class PostMode(StrEnum):

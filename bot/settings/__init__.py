@@ -6,7 +6,6 @@ send a key of the environment to an address that a `.env` file names: the file m
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -175,8 +174,13 @@ def read_settings(env: Mapping[str, str], *, dotenv: Path | None = None) -> Sett
 
 def _misspelt(names: set[str]) -> tuple[str, ...]:
     known = {*VARIABLES, *KEY_VARIABLES, *SECOND_NAMES.values()}
+    strange = [name for name in sorted(names - known) if name.startswith("SPARK_")]
+    if not strange:
+        return ()
+    import difflib  # noqa: PLC0415 - most environments have no such name
+
     return tuple(
         f"{name} is no setting of Spark; did you mean {near[0]}?"
-        for name in sorted(names - known)
-        if name.startswith("SPARK_") and (near := difflib.get_close_matches(name, known, 1, _MISSPELT))
+        for name in strange
+        if (near := difflib.get_close_matches(name, known, 1, _MISSPELT))
     )

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-
 from bot.errors import ConfigError
 
 SECOND_NAMES: Final = {"SPARK_BASE_URL": "OPENAI_BASE_URL"}
@@ -116,6 +114,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
         if not path.is_file():
             return {}
         # No interpolation: a key may have a "$" in it.
+        from dotenv import dotenv_values  # noqa: PLC0415 - an Action and a server in a container have no such file
+
         values = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(

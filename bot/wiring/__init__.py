@@ -1,48 +1,41 @@
 """Settings to services: the only place where adapters are built. Terminal, Action and server all start here.
 
 `Shared` holds what may live as long as the process (connections, what an endpoint was found to refuse); a `ReviewJob` is
-one review on top of it. Heavy libraries are loaded beside the first wait for the network, not before it.
+one review on top of it. Heavy libraries are loaded beside the first wait for the network, not before it; so is what of our
+own code the first request can do without, which takes longer to load than the request does.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from bot import __version__, log
-from bot.analyzers.ruff import Ruff
-from bot.analyzers.sarif import SarifFile
 from bot.errors import CredentialsError
-from bot.git.compare import diff_blobs
-from bot.git.difffile import DiffFileSource
-from bot.git.process import Repository
-from bot.git.sources import RangeSource, StagedSource
 from bot.github.client import GitHubClient, connect
 from bot.github.known_texts import KnownTexts
 from bot.github.limits import READ_SECONDS
 from bot.github.names import PullName, check_server, parse_pull_name
 from bot.github.pace import Pace
-from bot.github.patience import PatientPublisher, patiently
-from bot.github.pulls import PullSource
-from bot.github.records import read_pull
-from bot.github.reviews import PullPublisher
-from bot.model.budget import Budget, Purse
-from bot.model.client import SparkModel
-from bot.model.endpoint import Endpoint, HttpOptions, read_endpoint
-from bot.model.prices import PriceTable
-from bot.model.till import Till
 from bot.request import AlreadyOpen, DiffAsk, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
-from bot.review.model import Pull, RepoName, Review
-from bot.review.options import Deaf, Options, Services
 from bot.review.ports import Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
-from bot.review.run import run_review
-from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.analyzers.sarif import SarifFile
+    from bot.model.budget import Purse
+    from bot.model.client import SparkModel
+    from bot.model.endpoint import Endpoint, HttpOptions
+    from bot.model.till import Till
+    from bot.review.model import Pull, RepoName, Review
+    from bot.review.options import Options, Services
+    from bot.settings import Settings
 
 HEAD_IS_FRESH: Final = 3.0
 """Seconds from right before the pull is read in which its head is not asked for again before the review is posted."""
@@ -53,7 +46,25 @@ _OWN_ACCOUNT: Final = 0
 NO_KEY: Final = "No API key is set (SPARK_API_KEY), so analyzers reviewed alone."
 MODEL_OFF: Final = "The model was switched off, so analyzers reviewed alone."
 
+_BEHIND_THE_FIRST_REQUEST: Final = (
+    "bot.model.client",
+    "bot.review.run",
+    "bot.analyzers.ruff",
+    "bot.analyzers.sarif",
+    "bot.github.patience",
+    "bot.git.compare",
+    "bot.model.till",
+)
+"""What a review needs, and a request for its pull does not: 0.1 s of imports. A process that waits for its first work loads them
+before, one that has it beside the answer's wait."""
+
 T = TypeVar("T")
+
+
+def load() -> None:
+    """Import now what is imported late here."""
+    for name in _BEHIND_THE_FIRST_REQUEST:
+        importlib.import_module(name)
 
 
 class MonotonicClock:
@@ -79,6 +90,8 @@ class ReviewJob:
         if self.warm is not None:
             threading.Thread(target=self.warm, name="warm", daemon=True).start()
         try:
+            from bot.review.run import run_review  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
             return run_review(self.source, self.options, self.services)
         finally:
             self.till.close()
@@ -172,6 +185,7 @@ class Shared:
 
     def warm(self) -> None:
         """Load and build what the first review would wait for: the clients of GitHub and of the endpoint."""
+        load()
         model, _ = self._model(ReviewRequest())
         if model is not None:
             model.warm()
@@ -210,6 +224,11 @@ class Shared:
 
         With an `errand` the change, the account and the deadline are its own, and the request asks for no place.
         """
+        from bot.analyzers.ruff import Ruff  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.analyzers.sarif import SarifFile  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.model.till import Till  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.review.options import Deaf, Options, Services  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         settings = self._settings
         stop = errand.stop if errand is not None else self.stop(request.deadline)
         model, notice = self._model(request)
@@ -265,11 +284,13 @@ class Shared:
         fields: Mapping[str, log.Field] | None = None,
     ) -> Source:
         """Reads a server's pull. `branch`: its base, as far as anybody told. `fields`: for the log."""
+        from bot.github.pulls import PullSource  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         return PullSource(
             place.client,
             place.repo,
             place.number,
-            compare=diff_blobs,
+            compare=_compare,
             stop=stop,
             branch=branch,
             texts=self.texts,
@@ -279,6 +300,8 @@ class Shared:
     def pull(self, place: PullPlace, stop: Stop) -> Pull:
         """A server's pull as it is now, without its change."""
         doing = f"reading {place.repo}#{place.number}"
+        from bot.github.records import read_pull  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         return read_pull(place.client.get(f"/repos/{place.repo}/pulls/{place.number}", stop=stop, doing=doing)).pull
 
     def pull_publisher(
@@ -288,12 +311,17 @@ class Shared:
 
         `stop`: of the post. `fresh`: as `PullPublisher`. `fields`: for the log.
         """
+        from bot.github.patience import PatientPublisher  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.github.reviews import PullPublisher  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         pace = self._pace(place.installation)
         inner = PullPublisher(place.client, place.repo, place.number, pace=pace, stop=stop, fresh=fresh)
         return PatientPublisher(inner, stop=stop, pause=self._waits.pause, fields=fields or {})
 
     def patiently(self, do: Callable[[], T], *, stop: Stop, doing: str, fields: Mapping[str, log.Field]) -> T:
         """What `do` gives, tried again while GitHub is away: see `bot.github.patience`."""
+        from bot.github.patience import patiently  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         return patiently(do, stop=stop, pause=self._waits.pause, doing=doing, fields=fields)
 
     def _model(self, request: ReviewRequest) -> tuple[SparkModel | None, str | None]:
@@ -304,6 +332,8 @@ class Shared:
         place, name = request.base_url or settings.base_url, request.model or settings.model
         with self._lock:
             if (place, name) not in self._models:
+                from bot.model.endpoint import read_endpoint  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
                 try:
                     endpoint = read_endpoint(place, model=name, api=settings.api, keys=settings.keys)
                 except CredentialsError:
@@ -314,22 +344,34 @@ class Shared:
             return self._models[place, name], None
 
     def _connect(self, endpoint: Endpoint) -> SparkModel:
+        from bot.model.budget import Budget  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.model.client import SparkModel  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+        from bot.model.prices import PriceTable  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         prices = PriceTable.read(self._settings.prices, preset=endpoint.preset)
         return SparkModel(endpoint, prices=prices, budget=Budget(None), clock=self._clock, http=self._waits.endpoint)
 
     def _source(self, request: ReviewRequest, stop: Stop) -> Source:
         match request.ask:
             case RangeAsk(range=text):
+                from bot.git.process import Repository  # noqa: PLC0415 - no pull needs git
+                from bot.git.sources import RangeSource  # noqa: PLC0415 - as above
+
                 return RangeSource(Repository(), text)
             case StagedAsk():
+                from bot.git.process import Repository  # noqa: PLC0415 - as above
+                from bot.git.sources import StagedSource  # noqa: PLC0415 - as above
+
                 return StagedSource(Repository())
             case DiffAsk(name=name):
+                from bot.git.difffile import DiffFileSource  # noqa: PLC0415 - as above
+
                 return DiffFileSource(name)
             case PullAsk(name=text):
+                from bot.github.pulls import PullSource  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
                 pull = self._named(text)
-                return PullSource(
-                    self._client(), pull.repo, pull.number, compare=diff_blobs, stop=stop, texts=self.texts
-                )
+                return PullSource(self._client(), pull.repo, pull.number, compare=_compare, stop=stop, texts=self.texts)
 
     def _named(self, text: str) -> PullName:
         pull = parse_pull_name(text)
@@ -346,6 +388,8 @@ class Shared:
         """Posts on the pull that the user named, where that was asked for."""
         if not isinstance(request.ask, PullAsk) or not request.ask.post:
             return None
+        from bot.github.reviews import PullPublisher  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
         pull, pace = self._named(request.ask.name), self._pace(_OWN_ACCOUNT)
         return PullPublisher(
             self._client(), pull.repo, pull.number, pace=pace, stop=self.posting(stop), fresh=HEAD_IS_FRESH
@@ -372,6 +416,13 @@ class Shared:
                     read_seconds=self._waits.github_seconds,
                 )
             return self._github
+
+
+def _compare(old: bytes, new: bytes) -> str:
+    """See `bot.git.compare`, which few pulls need."""
+    from bot.git.compare import diff_blobs  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+
+    return diff_blobs(old, new)
 
 
 def _evidence(files: Sequence[SarifFile]) -> str:

@@ -99,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.end_headers()
+        outside = self.connection, self.rfile, self.wfile
         with contextlib.suppress(OSError), self.server.context.wrap_socket(self.connection, server_side=True) as inside:
             self.connection = inside
             with inside.makefile("rb") as self.rfile, inside.makefile("wb") as self.wfile:
@@ -106,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = False
                 while not self.close_connection:
                     self.handle_one_request()
+        # The base class flushes and closes what it opened.
+        self.connection, self.rfile, self.wfile = outside
         self.close_connection = True
 
     def _pass(self) -> None:

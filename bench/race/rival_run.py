@@ -85,10 +85,15 @@ def run(command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> 
             start_new_session=True,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                if shown is None and FINDING in line:
-                    shown = time.monotonic()
-                lines.append(line)
+            try:
+                for line in process.stdout:
+                    if shown is None and FINDING in line:
+                        shown = time.monotonic()
+                    lines.append(line)
+            except BaseException:
+                # Somebody ends the race: it leads a session of its own, so nobody else tells it.
+                end_group(process)
+                raise
         ended = time.monotonic()
     output = "".join(lines)
     if late.is_set():
@@ -120,7 +125,7 @@ def at_most(seconds: float, stop: Callable[[], None]) -> Iterator[threading.Even
         timer.cancel()
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[Any]) -> None:
     """End a process that leads a session, with all that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

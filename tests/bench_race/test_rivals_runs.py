@@ -118,7 +118,9 @@ def test_a_tool_whose_python_is_missing_says_which_one_it_needs(tool: Tool, monk
 # -- the way out -------------------------------------------------------------------------------------------------
 
 
-def test_calls_to_githubs_host_reach_the_stand_in_and_all_others_are_refused(github: GitHubServer) -> None:
+def test_calls_to_githubs_host_reach_the_stand_in_and_all_others_are_refused(
+    github: GitHubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Detour(github.api_url) as way:
         told = way.settings()
         assert set(told.values()) == {way.url, str(way.bundle), "127.0.0.1,localhost"}
@@ -143,6 +145,8 @@ def test_calls_to_githubs_host_reach_the_stand_in_and_all_others_are_refused(git
             with pytest.raises((urllib.error.URLError, OSError)):
                 opener.open(url)
         assert way.refused == ["elsewhere.example", "elsewhere.example"]
+    # A handler that breaks is told there by the server, and nowhere else.
+    assert capsys.readouterr().err == ""
     assert (target("/user?x=1"), target("/graphql")) == ("/api/v3/user?x=1", "/api/graphql")
 
 
@@ -163,6 +167,23 @@ def test_a_process_that_takes_too_long_is_stopped_and_told(tmp_path: Path, monke
     monkeypatch.setattr("race.rival_run.LONGEST", 0.2)
     with pytest.raises(RuntimeError, match=r"stopped after 0 s"):
         run(["sleep", "60"], env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+
+
+def test_a_process_ends_when_somebody_ends_the_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ends:
+        """Takes the place of the moment when the first line is looked at."""
+
+        def monotonic(self) -> float:
+            if (tmp_path / "pid").exists():
+                raise KeyboardInterrupt
+            return 0.0
+
+    monkeypatch.setattr("race.rival_run.time", Ends())
+    monkeypatch.setattr("race.rival_run.FINDING", "begun")
+    with pytest.raises(KeyboardInterrupt):
+        run(["sh", "-c", "echo $$ > pid; echo begun; exec sleep 60"], env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_checkout_is_at_the_pulls_branch_with_a_remote_at_github(github: GitHubServer, tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from race.detour import Detour
 from race.install import PR_AGENT, install
@@ -147,11 +147,11 @@ def _process(stage: Stage, world: World, name: str, *, action: bool) -> Iterator
         )
 
 
-def _review(stage: Stage, world: World, _effort: str) -> Any:
+def _review(stage: Stage, world: World, _effort: str) -> AbstractContextManager[Product]:
     return _process(stage, world, _NAMES["review"], action=False)
 
 
-def _tools(stage: Stage, world: World, _effort: str) -> Any:
+def _tools(stage: Stage, world: World, _effort: str) -> AbstractContextManager[Product]:
     return _process(stage, world, _NAMES["tools"], action=True)
 
 
@@ -259,8 +259,10 @@ def _server(stage: Stage, world: World, _effort: str, *, review_alone: bool) -> 
 def _wait_until_up(server: _WarmServer, port: int) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and server.process.poll() is None:
-        with suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with (
+            suppress(OSError, http.client.HTTPException),
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection,
+        ):
             connection.request("GET", "/")
             if connection.getresponse().status == 200:
                 return

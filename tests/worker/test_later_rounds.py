@@ -96,3 +96,24 @@ def test_a_review_that_was_asked_for_looks_at_everything_again(room) -> None:
     (finished,) = line.of(LiveKind.FINISHED)
     assert finished.data["review"]["round"] == {"number": 1, "since": "", "why_all": "it was asked for"}
     assert len(room.reviews()) == 1
+
+
+def test_a_later_review_asks_github_for_no_text_that_an_earlier_one_has_read(room) -> None:
+    pull = room.open()
+    room.review(pull)
+    asked = len(texts_asked_for(room))
+    assert asked == 1, "the first one has read the file that it changes, and not the one that it adds"
+    push(room, pull, {"one.py": FIXED})
+    ended, _ = later(room, pull)
+    assert ended.state is JobState.DONE
+    assert len(texts_asked_for(room)) == asked
+    assert {thread.path for thread in room.repo.threads.values() if thread.resolved_by} == {"one.py"}
+
+
+def texts_asked_for(room: Any) -> list[str]:
+    """The files at the head that GitHub was asked for."""
+    graphql = [seen.json["variables"] for seen in room.github.requests if seen.path.endswith("/graphql")]
+    ours = [given for given in graphql if f"{given.get('owner')}/{given.get('name')}" == room.repo.full_name]
+    named = [value for given in ours for key, value in given.items() if key[0] == "e" and key[1:].isdigit()]
+    blobs = [seen.path for seen in room.sent("GET", "/git/blobs/")]
+    return [value for value in named if not value.startswith("refs/")] + blobs

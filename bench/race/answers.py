@@ -27,6 +27,12 @@ _ADDED = re.compile(r"^(?:(\d+) +)?\+(.*)$")
 _DIFF_HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _NUMBERED = re.compile(r"^(\d+): (.*)$")
 _KIND = re.compile(r"equivalent to type \$(\w+)")
+_JOBS: Final = {
+    "PRReview": "review",
+    "PRDescription": "description",
+    "PRFilesWalkthrough": "description",
+    "PRCodeSuggestions": "suggestions",
+}
 _LISTED = re.compile(r"^suggestion \d+: (\{.*\})$", re.MULTILINE)
 _LISTED_FILES = 8
 """Files that a description lists; more would not fit into its tokens."""
@@ -68,6 +74,14 @@ def answer(system: str, user: str, *, tokens: int = ANSWER_TOKENS) -> str:
             return _scores(user)
         case _:
             raise ValueError(f"a prompt of no known form; it starts with {(system or user)[:80]!r}")
+
+
+def job_of(system: str, user: str) -> str:
+    """What a prompt that shows files is for: `review`, `description` or `suggestions`; empty for every other one."""
+    if "valid JSON array of issues" in user:
+        return "review"
+    kind = _KIND.search(system)
+    return _JOBS.get(kind[1], "") if kind else ""
 
 
 # -- prompts -----------------------------------------------------------------------------------------------------

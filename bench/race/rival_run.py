@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from race.answers import FINDING, files_shown
+from race.answers import FINDING, files_shown, job_of
 from race.detour import Detour
 from race.install import PR_AGENT
 from race.meter import Meter
@@ -186,8 +186,12 @@ class Rival:
 def notes(*, shape: str, bodies: Sequence[Any], log: Log, failed: int, refused: Sequence[str]) -> tuple[str, ...]:
     """What a reader must know: files that the model never saw, findings outside of lines, calls that failed, hosts asked for."""
     files = next(each.files for each in SHAPES if each.name == shape)
-    seen = len({path for body in bodies for text in texts(body) for path in files_shown(text)})
-    told = [f"{seen} of {files} files shown to the model"] if seen != files else []
+    seen: dict[str, set[str]] = {}
+    for body in bodies:
+        user = texts(body, "user")
+        if job := job_of(texts(body, "system"), user):
+            seen.setdefault(job, set()).update(files_shown(user))
+    told = [f"{job}: {len(paths)} of {files} files shown" for job, paths in seen.items() if len(paths) != files]
     if not log.comments:
         told.append("findings in the conversation, none on a line")
     told += [f"{failed} of {len(bodies)} calls to the endpoint failed"] if failed else []
@@ -198,13 +202,11 @@ def notes(*, shape: str, bodies: Sequence[Any], log: Log, failed: int, refused: 
     return tuple(told)
 
 
-def texts(body: Any) -> list[str]:
-    """The texts of a request's messages from the user: what is reviewed is there, and in the others examples are."""
-    found = []
+def texts(body: Any, role: str) -> str:
+    """All texts of one role in a request's messages."""
+    found: list[str] = []
     for message in body.get("messages", []):
-        if message.get("role") != "user":
-            continue
-        content = message.get("content")
-        parts = [content] if isinstance(content, str) else [part.get("text", "") for part in content or []]
-        found += parts
-    return found
+        if message.get("role") == role:
+            content = message.get("content")
+            found += [content] if isinstance(content, str) else [part.get("text", "") for part in content or []]
+    return "\n\n".join(found)

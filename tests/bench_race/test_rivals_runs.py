@@ -20,7 +20,7 @@ from race.detour import Detour, target
 from race.install import GITO, PR_AGENT, TOOLS, Tool
 from race.model import SHAPES, SPEEDS, Place
 from race.rival_gito import checkout
-from race.rival_run import notes, run, texts
+from race.rival_run import notes, run
 from race.rivals import RIVALS, model_settings, runner_settings
 from race.world import Call, Log
 
@@ -198,25 +198,35 @@ def call(method: str, status: int, body: str = "") -> Call:
     return Call(method=method, path="/x", started=1, ended=2, status=status, write=method != "GET", body=body)
 
 
-def body(*paths: str) -> dict[str, Any]:
+def body(kind: str, *paths: str) -> dict[str, Any]:
     diff = "".join(f"## File: '{path}'\n@@ -1 +1 @@\n" for path in paths)
-    messages = [{"role": "system", "content": "## File: 'src/file1.py'"}, {"role": "user", "content": diff}]
-    return {"messages": messages}
+    system = f"## File: 'src/example.py'\nYAML equivalent to type ${kind}, according to"
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": diff}]}
 
 
-def test_what_a_reader_must_know_is_told(tmp_path: Path) -> None:
+def test_what_a_reader_must_know_is_told() -> None:
     log = Log(calls=(call("GET", 404), call("POST", 201), call("PUT", 403)), reviews=0, comments=0, talk=1)
-    told = notes(shape="5 files", bodies=[body("a", "b"), body("b")], log=log, failed=1, refused=["x.example"] * 2)
-    assert told == (
-        "2 of 5 files shown to the model",
+    asked = [
+        body("PRFilesWalkthrough", *"abc"),
+        body("PRFilesWalkthrough", *"cde"),
+        body("PRReview", "a", "b", "a"),
+        body("PRCodeSuggestions", *"abcd"),
+        body("PRCodeSuggestionsFeedback", "a"),
+    ]
+    assert notes(shape="5 files", bodies=asked, log=log, failed=1, refused=["x.example"] * 2) == (
+        "review: 2 of 5 files shown",
+        "suggestions: 4 of 5 files shown",
         "findings in the conversation, none on a line",
-        "1 of 2 calls to the endpoint failed",
+        "1 of 5 calls to the endpoint failed",
         "PUT /x was answered 403",
         "asked for x.example, which was refused, 2 ×",
     )
     fine = Log(calls=(call("POST", 201),), reviews=1, comments=2, talk=0)
-    assert notes(shape="1 file", bodies=[body("a")], log=fine, failed=0, refused=[]) == ()
-    assert texts({"messages": [{"role": "user", "content": [{"type": "text", "text": "one"}]}]}) == ["one"]
+    assert notes(shape="1 file", bodies=[body("PRReview", "a")], log=fine, failed=0, refused=[]) == ()
+    gito = {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "+++ b/x\na valid JSON array of issues"}]}]
+    }
+    assert notes(shape="5 files", bodies=[gito], log=fine, failed=0, refused=[]) == ("review: 1 of 5 files shown",)
 
 
 @pytest.mark.skipif(

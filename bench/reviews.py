@@ -22,6 +22,7 @@ import json
 import re
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -84,6 +85,10 @@ def _run(course: Course) -> bool:
         course.run()
     except KeyboardInterrupt:
         print("ended; what was measured until now:", file=sys.stderr)
+        for thread in threading.enumerate():
+            # A run that was cut short leaves the timer that would have ended it; the process would wait for that.
+            if isinstance(thread, threading.Timer):
+                thread.cancel()
         return True
     return False
 

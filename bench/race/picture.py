@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
 
-WIDTH: Final = 880
+WIDTH: Final = 920
 HEIGHT: Final = 470
 _LEFT: Final = 64
-_RIGHT: Final = 270
+_RIGHT: Final = 310
 _TOP: Final = 62
 _BOTTOM: Final = 54
 _APART: Final = 17.0
 """Least distance of two names at the right."""
-_LIGHT: Final = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#6e7781", "#9a6700", "#0550ae")
-_DARK: Final = ("#58a6ff", "#f0883e", "#3fb950", "#bc8cff", "#f778ba", "#8b949e", "#d29922", "#79c0ff")
+_LIGHT: Final = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#6e7781", "#9a6700", "#1b7c83", "#cf222e")
+_DARK: Final = ("#58a6ff", "#f0883e", "#3fb950", "#bc8cff", "#f778ba", "#8b949e", "#d29922", "#39c5cf", "#ff7b72")
 _SHAPES: Final = ("circle", "square", "diamond", "triangle")
 _STYLE: Final = """\
 text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2328}

@@ -183,7 +183,11 @@ def _remarks(race: Race) -> Iterator[str]:
     counts = sorted({len(_runs(race, *place)) for place in dict.fromkeys(map(_place, race.runs))})
     if counts:
         yield f"- Runs of each: {' to '.join(dict.fromkeys(map(str, (counts[0], counts[-1]))))}."
-    yield f"- Versions: {', '.join(f'{entry.name} {entry.version}' for entry in race.entries)}."
+    versions: dict[str, list[str]] = {}
+    for entry in race.entries:
+        versions.setdefault(entry.version, []).append(entry.name)
+    told_versions = (f"{version}: {', '.join(names)}" for version, names in versions.items())
+    yield f"- Versions: {'; '.join(told_versions)}."
 
 
 # -- figures -----------------------------------------------------------------------------------------------------

@@ -198,6 +198,8 @@ def _action(stage: Stage, world: World, effort: str) -> Iterator[Product]:
     import action_machine  # type: ignore[import-not-found]  # noqa: PLC0415 - it lies beside the tests
     import action_runner  # type: ignore[import-not-found]  # noqa: PLC0415 - as above
 
+    # It ends a step itself, sooner than a run of the race may take.
+    action_runner.TIMEOUT = LONGEST
     name = "Spark Action"
     with tempfile.TemporaryDirectory(prefix="spark-race-") as folder:
         home = Path(folder)

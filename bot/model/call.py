@@ -83,6 +83,7 @@ class Call:
     _first: float | None = field(init=False, default=None)
     _mused: float | None = field(init=False, default=None)
     _chars: int = field(init=False, default=0)
+    _quiet: bool = field(init=False, default=True)
     _notices: list[str] = field(init=False, default_factory=list)
 
     def run(self) -> Outcome:
@@ -154,31 +155,39 @@ class Call:
         splitter = SseSplitter()
         answer = decoder.answer
         read = 0
-        alive = over = False
-        for data in reply.chunks():
-            if over:
-                break
+
+        def take(data: bytes) -> bool:
+            nonlocal read
+            if answer.over:
+                return True
             read += len(data)
             self._say(_fed(decoder, splitter.feed(data)))
             if splitter.overflowed:
                 answer.ended(StreamEnd.GARBLED, "an event without an end")
-            over = answer.over
-            if over:
-                # One more round, so that the connection sees the end of the body and can be used again.
-                self._guard.patience, self._guard.flows_since = _AFTER_ALL, None
-            elif answer.end is not None:
-                self._guard.patience, self._guard.flows_since = _AFTER_FINISH, None
-            elif not alive and (self._chars or answer.thought):
-                alive = True
-                if self._first is None:
-                    self._mused = self.clock.now()
-                self._guard.patience = self._patience(spoken=True)
-        else:
+            self._look(answer)
+            return False
+
+        reply.pump(take)
+        if not answer.over:
             self._say(_fed(decoder, [rest for rest in splitter.finish() if _is_json(rest)]))
         if answer.end is not None:
             return self._out(answer.end, answer.detail, answer=answer, answered=True)
         end, detail = self._unfinished(reply, answer, read)
         return self._out(end, detail, answer=answer, answered=True)
+
+    def _look(self, answer: Answer) -> None:
+        """How patient the next wait is, and who reads."""
+        guard = self._guard
+        if answer.over:
+            # One more round, so that the connection sees the end of the body and can be used again.
+            guard.patience, guard.flows_since = _AFTER_ALL, None
+        elif answer.end is not None:
+            guard.patience, guard.flows_since = _AFTER_FINISH, None
+        elif self._quiet and (self._chars or answer.thought):
+            self._quiet = False
+            if self._first is None:
+                self._mused = self.clock.now()
+            guard.patience = self._patience(spoken=True)
 
     def _unfinished(self, reply: Reply, answer: Answer, read: int) -> tuple[StreamEnd, str]:
         """Why a stream has no end of its own."""

@@ -7,10 +7,9 @@ closed while it was idle. What goes wrong is raised as httpx2's exceptions.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
 import h11
 import httpx2
@@ -18,14 +17,8 @@ import httpx2
 from bot.model.body import Body, body_of, keeps
 from bot.model.guard import Guard
 from bot.model.pool import LONGEST_HEAD, Pool
+from bot.model.reader import Flow
 from bot.model.wire import Line
-
-_LATE: Final = 1 / 16
-"""What a token may be late, as a part of the time that its text has been flowing: the first finding is hardly held up."""
-_EACH: Final = 0.0005
-"""Seconds that a token may be late for each other stream that is read at the same time. One alone is read as it comes."""
-_SHORTEST: Final = 0.0005
-"""A shorter wait is not worth the waking."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -52,7 +45,6 @@ class Answer:
         line: Line,
         pool: Pool,
         guard: Guard,
-        gather: float,
     ) -> None:
         self.status = head.status_code
         self.headers: Headers = head.headers.raw_items()
@@ -60,10 +52,9 @@ class Answer:
         self._line = line
         self._pool = pool
         self._guard = guard
-        self._gather = gather
         self._body: Body = body_of(head)
         self._first = first
-        self._read_at = 0.0
+        self._shares = True
 
     def header(self, name: bytes) -> bytes:
         """The first header of this name, which is lower case; empty when there is none."""
@@ -80,12 +71,21 @@ class Answer:
             if body.done:
                 return
             if not body.fault:
-                self._let_more_come()
                 data = self._line.read(self._guard)
                 if not data:
                     body.close()
             if body.fault:
                 raise httpx2.RemoteProtocolError(body.fault)
+
+    def pump(self, take: Callable[[bytes], bool]) -> None:
+        """Give the body to `take` as it arrives, one piece after another, until its end or until that says True.
+
+        While the guard says that text flows, and not in this stream alone, one thread reads for all and `take` is called from
+        there. Raises httpx2.RequestError, and what `take` raises.
+        """
+        for content in self.chunks():
+            if take(content) or (self._flows() and self._handed_over(take)):
+                return
 
     def close(self) -> None:
         """Hand the connection on, or close it where it is of no more use."""
@@ -94,36 +94,52 @@ class Answer:
         else:
             self._pool.drop(self._line)
 
-    def _let_more_come(self) -> None:
-        """Wait a little where the text flows in many streams: a read for each token costs more than all else."""
-        since = self._guard.flows_since
-        if since is None or not self._gather:
-            return
-        now = time.monotonic()
-        late = min(self._gather, (now - since) * _LATE, (self._pool.taken - 1) * _EACH)
-        rest = self._read_at + late - now
-        if rest >= _SHORTEST:
-            self._guard.nap(rest)
-            now += rest
-        self._read_at = now
+    def _flows(self) -> bool:
+        return self._guard.flows_since is not None and self._shares and self._pool.taken > 1 and not self._body.done
+
+    def _handed_over(self, take: Callable[[bytes], bool]) -> bool:
+        """Have the pool's reader read. Whether that was enough; else this thread goes on."""
+        reader, guard, body = self._pool.reader, self._guard, self._body
+        since = guard.flows_since
+        if reader is None or since is None:
+            return False
+        enough = False
+
+        def step() -> bool:
+            nonlocal enough
+            data = self._line.arrived()
+            if data is None:
+                return False
+            flow.read_at = time.monotonic()
+            if data:
+                content = body.feed(data)
+                enough = bool(content) and take(content)
+            else:
+                body.close()
+            return enough or body.done or bool(body.fault) or guard.flows_since is None
+
+        flow = Flow(self._line.fileno(), step, since)
+        reader.read(flow, guard)
+        self._shares = not flow.slow
+        return enough
 
 
 @contextmanager
-def exchange(pool: Pool, message: Message, content: bytes, guard: Guard, *, gather: float) -> Iterator[Answer]:
+def exchange(pool: Pool, message: Message, content: bytes, guard: Guard) -> Iterator[Answer]:
     """Send it and hand out the answer, whose connection is given back behind the block. Raises httpx2.RequestError."""
-    answer = _asked(pool, message, content, guard, gather)
+    answer = _asked(pool, message, content, guard)
     try:
         yield answer
     finally:
         answer.close()
 
 
-def _asked(pool: Pool, message: Message, content: bytes, guard: Guard, gather: float) -> Answer:
+def _asked(pool: Pool, message: Message, content: bytes, guard: Guard) -> Answer:
     http, head = _head(pool, message, content)
     line, used = pool.take(guard)
     while True:
         try:
-            return Answer(*_sent(line, http, head + content, guard), line=line, pool=pool, guard=guard, gather=gather)
+            return Answer(*_sent(line, http, head + content, guard), line=line, pool=pool, guard=guard)
         except httpx2.RequestError as error:
             pool.drop(line)
             if not used or not isinstance(error, _Unanswered) or guard.ended:

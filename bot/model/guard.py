@@ -25,12 +25,10 @@ class Guard:
         self.patience = patience
         """Seconds of silence that are borne."""
         self.flows_since: float | None = None
-        """`time.monotonic()` when the text began to flow, so that reads may be gathered; None where each byte matters."""
+        """`time.monotonic()` when the text began to flow, so that one thread may read for many streams; None where it has not, or the end is near."""
         self._lock = threading.Lock()
         self._wake: Callable[[], None] | None = None
         self._ended = False
-        self._nap = threading.Lock()
-        self._nap.acquire()
 
     @property
     def ended(self) -> bool:
@@ -40,9 +38,7 @@ class Guard:
     def end(self) -> None:
         """Wake the call's thread, whatever it waits for, and let it wait no more. From any thread; does not block."""
         with self._lock:
-            if not self._ended:
-                self._ended = True
-                self._nap.release()
+            self._ended = True
             if self._wake is not None:
                 self._wake()
 
@@ -71,8 +67,3 @@ class Guard:
         """The wait is over; the socket may now belong to another call."""
         with self._lock:
             self._wake = None
-
-    def nap(self, seconds: float) -> None:
-        """Wait for nothing. Raises ReadError when the call was ended, also meanwhile."""
-        if self._ended or self._nap.acquire(timeout=seconds):
-            raise httpx2.ReadError("ended")

@@ -21,6 +21,7 @@ import httpx2
 
 from bot.model.endpoint import HttpOptions
 from bot.model.guard import Guard
+from bot.model.reader import POSSIBLE, Reader
 from bot.model.wire import LOOPBACK, Line, connect
 
 LONGEST_HEAD: Final = 100 * 1024
@@ -144,6 +145,8 @@ class Pool:
         self._taken = 0
         self._ahead = 0
         self._closed = False
+        self.reader = Reader(options.gather_seconds) if POSSIBLE else None
+        """Reads for all streams whose text flows; None where the system cannot."""
 
     @property
     def taken(self) -> int:

@@ -83,6 +83,19 @@ class Reply:
         except httpx2.RequestError as error:
             self.broken = _broken(error)
 
+    def pump(self, take: Callable[[bytes], bool]) -> None:
+        """The bytes to `take` as they arrive, until the end or until that says True; not always from this thread.
+
+        Never raises but what `take` raises: a failure is left in `broken`.
+        """
+        if self._answer.header(b"content-encoding"):
+            any(map(take, self.chunks()))
+            return
+        try:
+            self._answer.pump(take)
+        except httpx2.RequestError as error:
+            self.broken = _broken(error)
+
 
 class Sdk:
     """One client for one endpoint, built once and used by all threads."""
@@ -159,9 +172,7 @@ class Sdk:
 
     def _entered(self, stack: ExitStack, message: Message, content: bytes, guard: Guard) -> Reply | Refusal | Broken:
         try:
-            answer = stack.enter_context(
-                exchange(self._pool, message, content, guard, gather=self._options.gather_seconds)
-            )
+            answer = stack.enter_context(exchange(self._pool, message, content, guard))
             return Reply(answer) if 200 <= answer.status < 300 else _refusal(answer)
         except httpx2.RequestError as error:
             return _broken(error)

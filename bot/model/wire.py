@@ -96,6 +96,26 @@ class Line:
             data = self._opened(self._tls)
         return data
 
+    def arrived(self) -> bytes | None:
+        """What has come, without a wait; None where nothing has, no bytes at the end. Raises ReadError."""
+        try:
+            data = self._sock.recv(_READ)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise httpx2.ReadError(str(error)) from error
+        if self._tls is None:
+            return data
+        if data:
+            self._coming.write(data)
+        else:
+            self._coming.write_eof()
+        return self._opened(self._tls) or (b"" if self._over else None)
+
+    def fileno(self) -> int:
+        """Of the socket."""
+        return self._sock.fileno()
+
     def write(self, data: bytes, guard: Guard) -> None:
         """All of it. Raises WriteTimeout or WriteError."""
         if self._tls is None:

@@ -189,7 +189,9 @@ class Model(Protocol):
         ...
 
     def stream(self, prompt: Prompt, *, sink: Callable[[str], None], stop: Stop) -> CallReport:
-        """Send one call and feed `sink` with text as it arrives, in order, from this thread.
+        """Send one call and feed `sink` with text as it arrives, in order, one piece at a time, before this returns.
+
+        Where many streams run, `sink` is called from a thread that reads for all of them: it must not wait for anything.
 
         One attempt, as seen by the caller: waits for a 429's Retry-After and repeats without a rejected parameter are
         inside, both before the first byte of text only. Never raises for anything the endpoint does, but for what the

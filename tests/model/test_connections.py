@@ -13,10 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.model.endpoint import Api, HttpOptions
-from bot.model.exchange import Message, exchange
-from bot.model.guard import Guard
-from bot.model.pool import Pool, Route
-from bot.review.ports import Stop, StreamEnd
+from bot.review.ports import StreamEnd
 
 PART = b'data: {"choices":[{"index":0,"delta":{"content":"one"}}]}\n\n'
 WHOLE = b'data: {"choices":[{"index":0,"delta":{"content":"one"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
@@ -351,70 +348,6 @@ def test_a_closed_model_keeps_no_connection(raw: Callable, caller: Callable, unt
     server.wait_closed()
     assert asker.ask().report.end is StreamEnd.WHOLE
     assert server.connections == 2
-
-
-def test_a_nap_is_ended_at_once(clock: object) -> None:
-    guard = Guard(Stop(deadline=clock.now() + 60, clock=clock), patience=60.0)
-    timer = threading.Timer(0.02, guard.end)
-    timer.start()
-    began = time.monotonic()
-    with pytest.raises(Exception, match="ended"):
-        guard.nap(5.0)
-    with pytest.raises(Exception, match="ended"):
-        guard.nap(5.0)
-    assert time.monotonic() - began < AT_ONCE
-    timer.join()
-
-
-class Napping(Guard):
-    """Remembers how long it was to wait for nothing."""
-
-    naps: list[float]
-
-    def nap(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        super().nap(seconds)
-
-
-@pytest.mark.parametrize(
-    ("others", "flowing", "longest"),
-    [
-        pytest.param(0, 10.0, 0.0, id="one stream alone"),
-        pytest.param(4, None, 0.0, id="before the text"),
-        pytest.param(30, 0.02, 0.005, id="soon after its first words"),
-        pytest.param(4, 10.0, 0.002, id="five streams"),
-        pytest.param(30, 10.0, 0.01, id="many streams"),
-    ],
-)
-def test_reads_are_gathered_the_more_the_longer_the_text_flows_and_the_more_streams_there_are(
-    raw: Callable, clock: object, others: int, flowing: float | None, longest: float
-) -> None:
-    more = threading.Semaphore(0)
-
-    def answer(connection: socket.socket, _request: bytes) -> None:
-        connection.sendall(EVENTS + b"\r\n")
-        for _ in range(6):
-            connection.sendall(PART)
-            more.acquire(timeout=5.0)
-
-    guard = Napping(Stop(deadline=clock.now() + 60, clock=clock), patience=60.0)
-    guard.naps = []
-    options = HttpOptions()
-    pool = Pool(Route(raw(answer).url, options), options)
-    lines = [pool.take(guard)[0] for _ in range(others)]
-    message = Message(method="POST", target=b"/", headers=((b"Host", b"h"),))
-    with exchange(pool, message, b"{}", guard, gather=0.01) as came:
-        pieces = 0
-        for data in came.chunks():
-            pieces += len(data) // len(PART)
-            if flowing is not None:
-                guard.flows_since = time.monotonic() - flowing
-            more.release()
-    for line in lines:
-        pool.drop(line)
-    assert pieces == 6
-    assert bool(guard.naps) is bool(longest)
-    assert max(guard.naps, default=0.0) <= longest
 
 
 @pytest.mark.parametrize("api", list(Api))

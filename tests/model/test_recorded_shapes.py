@@ -83,6 +83,9 @@ class Taped:
     def chunks(self) -> Iterator[bytes]:
         return self._response.iter_raw()
 
+    def pump(self, take: Callable[[bytes], bool]) -> None:
+        any(map(take, self.chunks()))
+
 
 @pytest.fixture(autouse=True)
 def _tape_hears_us(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +93,7 @@ def _tape_hears_us(monkeypatch: pytest.MonkeyPatch) -> None:
     door = httpx2.HTTPTransport(verify=bool(RECORD))
 
     @contextmanager
-    def exchange(pool: Pool, message: Message, content: bytes, guard: Guard, *, gather: float) -> Iterator[Taped]:
+    def exchange(pool: Pool, message: Message, content: bytes, guard: Guard) -> Iterator[Taped]:
         url = pool.route.origin + message.target
         yield Taped(
             door.handle_request(httpx2.Request(message.method, url.decode(), headers=message.headers, content=content))

@@ -16,7 +16,13 @@ import threading
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    # To the import system any object with the methods will do, and the module of the class brings 4 ms of others.
+    Loader = object
 
 _BY_THE_WAY: Final = frozenset(
     {"__path__", "__file__", "__cached__", "__loader__", "__package__", "__warningregistry__", "__wrapped__"}
@@ -60,10 +66,10 @@ class _Waiting(ModuleType):
         return sorted(self.__dict__)
 
 
-class _Later:
+class _Later(Loader):
     """Loads one module: first its name alone, then what is in it."""
 
-    def __init__(self, inner: SourceFileLoader | SourcelessFileLoader, name: str) -> None:
+    def __init__(self, inner: Loader, name: str) -> None:
         self._inner = inner
         self._module = _Waiting(name)
         self._awaking = threading.Lock()

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+from bot import log
 from bot.action.event import ReviewWork, read_work
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.workspace import settled
 from bot.errors import ConfigError, SparkError
-from bot.review.ports import Opened, Source, Stop
+from bot.review.ports import Opened, Publisher, Source, Stop
 from bot.settings import Api, Settings, read_settings
-from bot.wiring import Shared, Waits
+from bot.wiring import HEAD_IS_FRESH, Shared, Waits
 
 OWN_VARIABLES = "SPARK_INPUT_"
 """Prefix of the variables that carry inputs; they are no settings."""
@@ -30,6 +31,8 @@ class Reading:
     source: Source
     began: float
     """`Clock.now()` right before."""
+    publisher: Publisher
+    """Of the pull; it has begun to read what is on it."""
     _first: Future[Opened] | None
 
     def open(self) -> Opened:
@@ -58,12 +61,21 @@ def begin(env: Mapping[str, str], *, waits: Waits | None = None) -> Begun | None
             return None
         shared = Shared(settings_of(env, inputs), waits=waits)
         stop = shared.stop()
-        source = shared.pull_source(shared.own_place(work.repo, work.number), stop, branch=work.base_ref or None)
+        place = shared.own_place(work.repo, work.number)
     except SparkError:
         return None
     began = shared.clock.now()
-    reading = Reading(source=source, began=began, _first=_in_a_thread(source.open))
+    source = shared.pull_source(place, stop, branch=work.base_ref or None)
+    first = _in_a_thread(source.open)
+    publisher = shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH, fields=fields_of(env))
+    publisher.begin()
+    reading = Reading(source=source, began=began, publisher=publisher, _first=first)
     return Begun(inputs=inputs, work=work, shared=shared, stop=stop, reading=reading)
+
+
+def fields_of(env: Mapping[str, str]) -> dict[str, log.Field]:
+    """What is in each of the run's log events."""
+    return {"delivery": f"{env.get('GITHUB_RUN_ID', '')}-{env.get('GITHUB_RUN_ATTEMPT', '')}"}
 
 
 def settings_of(env: Mapping[str, str], inputs: Inputs) -> Settings:

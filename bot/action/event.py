@@ -11,21 +11,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bot.action.inputs import Inputs
-from bot.commands.model import CommentKind
 from bot.errors import ConfigError
-from bot.hooks.decide import Rules, decide
 from bot.hooks.events import COMMENT_EVENTS, CommentMade, Other, PullAction, PullChanged
-from bot.hooks.orders import AnswerComment, Nothing
 from bot.hooks.payload import MalformedDeliveryError, Node, read_object
 from bot.hooks.read import read_event
 from bot.review.config_names import Trigger
 from bot.review.model import CommitSha, RepoName
 
+if TYPE_CHECKING:
+    from bot.hooks.orders import AnswerComment
+
 PULL_EVENTS: Final = frozenset({"pull_request", "pull_request_target"})
-COMMENT_EVENT_NAMES: Final = frozenset(COMMENT_EVENTS[kind].partition(".")[0] for kind in CommentKind)
+COMMENT_EVENT_NAMES: Final = frozenset(COMMENT_EVENTS[kind].partition(".")[0] for kind in COMMENT_EVENTS)
 ON_THE_HEAD: Final = COMMENT_EVENT_NAMES - {"issue_comment"}
 """Runs whose own check stands on the head of the pull request, beside that of the push: were it green whatever is said there, any
 comment could pass for the verdict of a red head. Source: GitHub's docs, "Events that trigger workflows" (`GITHUB_SHA`)."""
@@ -213,6 +213,9 @@ def _comment(name: str, repo: RepoName, body: bytes, env: Mapping[str, str], inp
             f"the input pull is {inputs.pull}, but the comment is on #{event.number}",
             remedy="Leave the input pull out for comments: the event names its pull request.",
         )
+    from bot.hooks.decide import Rules, decide  # noqa: PLC0415 - brings the commands, which no pull request's event has
+    from bot.hooks.orders import AnswerComment, Nothing  # noqa: PLC0415 - as above
+
     rules = Rules(app_id=None, app_slug="github-actions", allowed_repos=())
     match decide(event, rules, reviews_drafts=lambda _: False):
         case AnswerComment() if standing is not None and standing.is_certain:

@@ -81,13 +81,14 @@ def review_pull(
     `memory`: what the repository remembers; read from GitHub itself by default. `full`: why everything is reviewed anew, in
     words; empty looks at what is new. `effort`: asked for this review alone. `reading`: of this very pull. Raises SparkError where there can be no review.
     """
-    now = shared.clock.now()
-    began = now if reading is None else reading.began
+    began = shared.clock.now() if reading is None else reading.began
     known = dict(fields or {})
     model = wanted_model(shared, inputs)
     place = shared.own_place(work.repo, work.number)
     publisher = WhereItMay(
-        shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH - (now - began), fields=known),
+        reading.publisher
+        if reading is not None
+        else shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH, fields=known),
         forbidden=_forbidden(work, inputs),
         likely=work.read_only,
     )

@@ -16,7 +16,7 @@ from typing import Final, TextIO
 
 from bot import log
 from bot.action import ending
-from bot.action.begin import Begun, Reading, settings_of
+from bot.action.begin import Begun, Reading, fields_of, settings_of
 from bot.action.commands import Level, Quiet
 from bot.action.ending import Ending
 from bot.action.event import CommentWork, GroupWork, NoWork, ReviewWork, Work, read_work
@@ -197,7 +197,7 @@ class _Run:
 
     @property
     def _fields(self) -> dict[str, log.Field]:
-        return {"delivery": f"{self.env.get('GITHUB_RUN_ID', '')}-{self.env.get('GITHUB_RUN_ATTEMPT', '')}"}
+        return fields_of(self.env)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -25,7 +25,9 @@ from bot.review.config_keys import (
     shown,
 )
 from bot.review.config_names import CONFIG_PATH, Trigger
-from bot.review.marked_yaml import YamlMistake, YamlText, read_yaml
+
+if TYPE_CHECKING:
+    from bot.review.marked_yaml import YamlText
 
 __all__ = [
     "CONFIG_PATH",
@@ -48,6 +50,10 @@ def read_config(text: str, *, name: str) -> RepoConfig:
     Raises ConfigError with every mistake, a line each: `.github/spark.yml:4: review.efort: unknown key, did you mean
     effort?`. An empty text is the default config.
     """
+    if not text:
+        return RepoConfig()
+    from bot.review.marked_yaml import YamlMistake, read_yaml  # noqa: PLC0415 - where there is no file, none waits for it
+
     try:
         read = read_yaml(text)
     except YamlMistake as mistake:

@@ -22,7 +22,7 @@ from pathlib import Path
 from race.detour import Detour
 from race.install import GITO, TOOLS, install
 from race.model import Place, Product, Run, World
-from race.rival_run import KEY, Rival, base_env, run
+from race.rival_run import KEY, Rival, base_env
 from race.world import MODEL, Stage
 
 NAME = "gito, process"
@@ -61,7 +61,7 @@ class _Gito(Rival):
             env |= settings(self.world.endpoints[self.name], self.world.github["user_token"])
             post = f'"$0" github-comment --gh-repo {place.repo} --pr {place.number}'
             command: list[str | Path] = ["sh", "-c", f'"$0" review && {post}', GITO.folder / "bin" / "gito"]
-            return self.told(run(command, env=env, cwd=tree), place, speed=speed, shape=shape)
+            return self.raced(command, env=env, cwd=tree, place=place, speed=speed, shape=shape)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ LONGEST: Final = 300.0
 """Seconds that a run may take."""
 KEY: Final = "race"
 """The endpoint takes any key."""
+_NO_SUGGESTIONS: Final = "pr-agent:improve:no-suggestions"
+"""PR-Agent needs a second answer that finds the lines; where the change is too large for that question, it says there are none."""
 _TAIL: Final = 15
 """Lines of a log that are told of a run that failed."""
 
@@ -151,15 +153,24 @@ class Rival:
     world: World
     way: Detour
 
+    def raced(
+        self, command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, place: Place, speed: str, shape: str
+    ) -> Run:
+        """A run that is one process. RuntimeError as `run` has it, with what GitHub refused in its first line."""
+        try:
+            lap = run(command, env=env, cwd=cwd)
+        except RuntimeError as error:
+            why, _, rest = str(error).partition("\n")
+            raise RuntimeError(f"{why}; {refusals(self.stage.log(place))}\n{rest}") from error
+        return self.told(lap, place, speed=speed, shape=shape)
+
     def told(self, lap: Lap, place: Place, *, speed: str, shape: str) -> Run:
         """The run with what the stand-ins saw. RuntimeError when no finding is on the pull."""
         log = self.stage.log(place)
         first_post = log.first(shows_finding)
         last_write = log.last_write()
         if first_post is None or last_write is None:
-            refused = [f"{call.method} {call.path} {call.status}" for call in log.calls if call.write and not call.good]
-            why = f"{self.name} posted no finding; refused writes: {', '.join(refused) or 'none'}"
-            raise RuntimeError(tail(why, lap.output))
+            raise RuntimeError(tail(f"it posted no finding; {refusals(log)}", lap.output))
         asked = self.stage.asked(self.name, speed, since=lap.began)
         bodies = self.stage.prompts(self.name, speed, since=lap.began)
         failed = sum(each.status != 200 for each in asked)
@@ -183,6 +194,12 @@ class Rival:
         )
 
 
+def refusals(log: Log) -> str:
+    """The writes that GitHub did not take."""
+    refused = [f"{call.method} {call.path} {call.status}" for call in log.calls if call.write and not call.good]
+    return f"writes that GitHub refused: {', '.join(refused) or 'none'}"
+
+
 def notes(*, shape: str, bodies: Sequence[Any], log: Log, failed: int, refused: Sequence[str]) -> tuple[str, ...]:
     """What a reader must know: files that the model never saw, findings outside of lines, calls that failed, hosts asked for."""
     files = next(each.files for each in SHAPES if each.name == shape)
@@ -194,6 +211,8 @@ def notes(*, shape: str, bodies: Sequence[Any], log: Log, failed: int, refused: 
     told = [f"{job}: {len(paths)} of {files} files shown" for job, paths in seen.items() if len(paths) != files]
     if not log.comments:
         told.append("findings in the conversation, none on a line")
+    if any(call.write and _NO_SUGGESTIONS in call.body for call in log.calls):
+        told.append("it dropped all of the model's suggestions")
     told += [f"{failed} of {len(bodies)} calls to the endpoint failed"] if failed else []
     told += [
         f"{call.method} {call.path} was answered {call.status}" for call in log.calls if call.write and not call.good

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import subprocess
 import tempfile
@@ -46,7 +47,7 @@ from race.install import PR_AGENT, install
 from race.meter import Meter
 from race.model import SHAPES, Place, Product, Run, World
 from race.rival_gito import gito
-from race.rival_run import KEY, LONGEST, Lap, Rival, base_env, end_group, run, shows_finding, tail
+from race.rival_run import KEY, LONGEST, Lap, Rival, base_env, end_group, tail
 from race.world import AUTHOR, MODEL, Entrant, Log, Stage, actions_token
 
 SCRIPT: Final = "race.answers:script"
@@ -54,6 +55,7 @@ CONTEXT: Final = 128_000
 _QUIET: Final = 2.0
 """Seconds without a call to GitHub, behind the last tool's result, after which a server has done its work."""
 _POLL: Final = 0.25
+_RESULT: Final = re.compile(r"<!-- pr-agent:(review|improve):")
 _HOOK: Final = "/api/v1/github_webhooks"
 
 
@@ -135,7 +137,7 @@ class _Process(Rival):
             env["GITHUB__USER_TOKEN"] = github["user_token"]
             url = f"{github['web']}/{place.repo}/pull/{place.number}"
             command += ["pr_agent.cli", f"--pr_url={url}", "review"]
-        return self.told(run(command, env=env, cwd=self.home), place, speed=speed, shape=shape)
+        return self.raced(command, env=env, cwd=self.home, place=place, speed=speed, shape=shape)
 
 
 @contextmanager
@@ -155,6 +157,12 @@ def _tools(stage: Stage, world: World, _effort: str) -> AbstractContextManager[P
     return _process(stage, world, _NAMES["tools"], action=True)
 
 
+def commands_ended(log: Log) -> frozenset[str]:
+    """The commands of PR-Agent's whose result is on the pull: it begins each one with a mark, also where nothing was found."""
+    written = (call.body for call in log.calls if call.write and call.good)
+    return frozenset(name for body in written for name in _RESULT.findall(body))
+
+
 # -- the server --------------------------------------------------------------------------------------------------
 
 
@@ -164,8 +172,8 @@ class _WarmServer(Rival):
 
     process: subprocess.Popen[bytes]
     url: str
-    results: int
-    """Writes with findings that its commands make: one of a review, one of the suggestions."""
+    commands: frozenset[str]
+    """Those that end with a comment which names them."""
     output: Path
 
     def review(self, place: Place, *, speed: str, shape: str) -> Run:
@@ -191,12 +199,13 @@ class _WarmServer(Rival):
         while True:
             time.sleep(_POLL)
             log = self.stage.log(place)
-            results = sum(call.write and call.good and shows_finding(call) for call in log.calls)
-            if results >= self.results and time.monotonic() - max(call.ended for call in log.calls) > _QUIET:
+            ended = commands_ended(log)
+            if ended >= self.commands and time.monotonic() - max(call.ended for call in log.calls) > _QUIET:
                 return log
             if time.monotonic() - began > LONGEST or self.process.poll() is not None:
                 text = self.output.read_text(encoding="utf-8", errors="replace")
-                why = f"stopped after {time.monotonic() - began:.0f} s with {results} of {self.results} results"
+                missing = ", ".join(sorted(self.commands - ended))
+                why = f"stopped after {time.monotonic() - began:.0f} s without a result of {missing}"
                 raise RuntimeError(tail(why, text))
 
 
@@ -246,7 +255,7 @@ def _server(stage: Stage, world: World, _effort: str, *, review_alone: bool) -> 
                 way=way,
                 process=process,
                 url=f"http://127.0.0.1:{port}",
-                results=1 if review_alone else 2,
+                commands=frozenset({"review"} if review_alone else {"review", "improve"}),
                 output=output,
             )
             _wait_until_up(server, port)

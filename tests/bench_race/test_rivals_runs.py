@@ -20,8 +20,8 @@ from race.detour import Detour, target
 from race.install import GITO, PR_AGENT, TOOLS, Tool
 from race.model import SHAPES, SPEEDS, Place
 from race.rival_gito import checkout
-from race.rival_run import notes, run
-from race.rivals import RIVALS, model_settings, runner_settings
+from race.rival_run import notes, refusals, run
+from race.rivals import RIVALS, commands_ended, model_settings, runner_settings
 from race.world import Call, Log
 
 from bot.sandbox.github import GitHubServer
@@ -221,12 +221,28 @@ def test_what_a_reader_must_know_is_told() -> None:
         "PUT /x was answered 403",
         "asked for x.example, which was refused, 2 ×",
     )
+    dropped = Log(calls=(call("POST", 201, "<!-- pr-agent:improve:no-suggestions -->"),), reviews=0, comments=1, talk=1)
+    assert notes(shape="1 file", bodies=[], log=dropped, failed=0, refused=[]) == (
+        "it dropped all of the model's suggestions",
+    )
+    assert refusals(log) == "writes that GitHub refused: PUT /x 403"
     fine = Log(calls=(call("POST", 201),), reviews=1, comments=2, talk=0)
     assert notes(shape="1 file", bodies=[body("PRReview", "a")], log=fine, failed=0, refused=[]) == ()
     gito = {
         "messages": [{"role": "user", "content": [{"type": "text", "text": "+++ b/x\na valid JSON array of issues"}]}]
     }
     assert notes(shape="5 files", bodies=[gito], log=fine, failed=0, refused=[]) == ("review: 1 of 5 files shown",)
+
+
+def test_a_command_of_the_server_has_ended_when_its_marked_comment_is_there() -> None:
+    def log(*bodies: str, status: int = 201) -> Log:
+        return Log(calls=tuple(call("POST", status, each) for each in bodies), reviews=0, comments=0, talk=1)
+
+    assert commands_ended(log("Preparing review...", "## Generating PR code suggestions")) == frozenset()
+    review, none = "# Guide\n<!-- pr-agent:review:full -->", "# Code\n<!-- pr-agent:improve:no-suggestions -->"
+    assert commands_ended(log(review)) == {"review"}
+    assert commands_ended(log(review, none)) == {"review", "improve"}
+    assert commands_ended(log(review, status=403)) == frozenset()
 
 
 @pytest.mark.skipif(

@@ -1,10 +1,13 @@
 """What one review is asked to do, as a value. The command line makes it, as every other door does; the wiring reads it.
 
-Also the two sources that stand in front of others: one that was opened before, and one with a configuration of the user's.
+Also the sources that stand in front of others: one that was opened before, one that is being opened, and one with a configuration
+of the user's.
 """
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +91,29 @@ class AlreadyOpen:
     def open(self) -> Opened:
         """As it was."""
         return self.opened
+
+
+class Opening:
+    """A source that is opened in a thread of its own from now on, while the program loads what works on it.
+
+    Nobody has to wait for the thread: a cancelled run ends while it reads.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._first: Future[Opened] | None = Future()
+        threading.Thread(target=self._open, args=(self._first,), name="opening", daemon=True).start()
+
+    def open(self) -> Opened:
+        """What the thread read, the first time; after that the source is opened again. Raises as the source does."""
+        first, self._first = self._first, None
+        return self._source.open() if first is None else first.result()
+
+    def _open(self, first: Future[Opened]) -> None:
+        try:
+            first.set_result(self._source.open())
+        except BaseException as error:  # noqa: BLE001 - outermost of the thread: whoever asks for the result is told
+            first.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ again and has the words for it. Sends nothing but the reads that a review begins
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot import log
@@ -16,7 +14,8 @@ from bot.action.event import ReviewWork, read_work
 from bot.action.inputs import Inputs, read_inputs
 from bot.action.workspace import settled
 from bot.errors import ConfigError, SparkError
-from bot.review.ports import Opened, Publisher, Source, Stop
+from bot.request import Opening
+from bot.review.ports import Publisher, Source, Stop
 from bot.settings import Api, Settings, read_settings
 from bot.wiring import HEAD_IS_FRESH, Shared, Waits
 
@@ -24,7 +23,7 @@ OWN_VARIABLES = "SPARK_INPUT_"
 """Prefix of the variables that carry inputs; they are no settings."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A pull that is being read."""
 
@@ -33,12 +32,6 @@ class Reading:
     """`Clock.now()` right before."""
     publisher: Publisher
     """Of the pull; it has begun to read what is on it."""
-    _first: Future[Opened] | None
-
-    def open(self) -> Opened:
-        """What it gives: of the reading under way the first time, of another one after that. Raises as `Source.open`."""
-        first, self._first = self._first, None
-        return self.source.open() if first is None else first.result()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +58,10 @@ def begin(env: Mapping[str, str], *, waits: Waits | None = None) -> Begun | None
     except SparkError:
         return None
     began = shared.clock.now()
-    source = shared.pull_source(place, stop, branch=work.base_ref or None)
-    first = _in_a_thread(source.open)
+    source = Opening(shared.pull_source(place, stop, branch=work.base_ref or None))
     publisher = shared.pull_publisher(place, shared.posting(stop), fresh=HEAD_IS_FRESH, fields=fields_of(env))
     publisher.begin()
-    reading = Reading(source=source, began=began, publisher=publisher, _first=first)
+    reading = Reading(source=source, began=began, publisher=publisher)
     return Begun(inputs=inputs, work=work, shared=shared, stop=stop, reading=reading)
 
 
@@ -95,17 +87,3 @@ def settings_of(env: Mapping[str, str], inputs: Inputs) -> Settings:
         max_usd_per_review=settings.max_usd_per_review if inputs.max_usd is None else inputs.max_usd,
         github_token=inputs.github_token or settings.github_token,
     )
-
-
-def _in_a_thread(do: Callable[[], Opened]) -> Future[Opened]:
-    """A thread that nobody has to wait for: a cancelled run ends while it reads."""
-    future: Future[Opened] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(do())
-        except BaseException as error:  # noqa: BLE001 - outermost of the thread: whoever asks for the result is told
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="reading", daemon=True).start()
-    return future

@@ -230,7 +230,7 @@ def _opened(
     reading: Reading | None,
 ) -> Opened | Skipped:
     """The pull with the head of the event, or why not: a newer head has a run of its own, and its verdict is not this one's."""
-    source = reading or shared.pull_source(place, stop, branch=work.base_ref or None)
+    source = reading.source if reading else shared.pull_source(place, stop, branch=work.base_ref or None)
     looks = iter(LOOKS)
     while True:
         opened = shared.patiently(source.open, stop=stop, doing="reading the pull", fields=fields)

@@ -21,6 +21,8 @@ class Verb:
     """Has `run(options: argparse.Namespace) -> int`, which returns the exit code."""
     arguments: str = ""
     """Has `configure_<verb>(parser)`; the verb's own module when empty."""
+    lasts: bool = False
+    """It runs until somebody stops it."""
 
 
 VERBS: Final[Mapping[str, Verb]] = {
@@ -33,6 +35,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         summary="webhook server, workers and live pages in one process",
         module="bot.cli.serve",
         arguments="bot.cli.arguments",
+        lasts=True,
     ),
     "action": Verb(
         summary="one run inside GitHub Actions, as its action.yml starts it",

@@ -13,19 +13,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Final, NoReturn, Protocol, TextIO
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TextIO
 
 from bot import wiring
 from bot.cli import output
 from bot.cli.arguments import review_request
 from bot.errors import UserError
 from bot.request import RangeAsk, ReviewRequest
-from bot.review.events import ReviewEvent
 from bot.review.model import Review, Verdict
-from bot.review.render.json import review_json
-from bot.review.render.markdown import review_markdown
-from bot.review.render.sarif import review_sarif
 from bot.settings import read_settings
+
+if TYPE_CHECKING:
+    from bot.review.events import ReviewEvent
 
 GATE_FAILED: Final = 1
 
@@ -52,10 +51,13 @@ def run(options: argparse.Namespace) -> int:
     if target is not None:
         output.check(target)
     render = _renderer(options.format)
-    listener = _live(options.format, has_target=target is not None)
+    listener: _Watching | None = None
     try:
         with wiring.Shared(settings) as shared:
-            job = shared.job(request, listener)
+            # A pull is read while the rest is loaded.
+            ahead = shared.ahead(request)
+            listener = _live(options.format, has_target=target is not None)
+            job = shared.job(request, listener, ahead=ahead)
             if listener is not None:
                 listener.wait()
             try:
@@ -88,8 +90,14 @@ def _renderer(name: str) -> Callable[[Review], str] | None:
         # Imported before the review, so that a missing package is not found out after it.
         render: Callable[[Review], str] = _optional("bot.html.report").review_html
         return render
-    table: Mapping[str, Callable[[Review], str] | None] = {
-        "text": None,
+    if name == "text":
+        return None
+    # One of three is wanted, and none of them by most.
+    from bot.review.render.json import review_json  # noqa: PLC0415 - as above
+    from bot.review.render.markdown import review_markdown  # noqa: PLC0415 - as above
+    from bot.review.render.sarif import review_sarif  # noqa: PLC0415 - as above
+
+    table: Mapping[str, Callable[[Review], str]] = {
         "json": lambda review: output.as_json(review_json(review)),
         "sarif": lambda review: output.as_json(review_sarif(review)),
         "markdown": review_markdown,

@@ -24,7 +24,7 @@ from bot.github.known_texts import KnownTexts
 from bot.github.limits import READ_SECONDS
 from bot.github.names import PullName, check_server, parse_pull_name
 from bot.github.pace import Pace
-from bot.request import AlreadyOpen, DiffAsk, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
+from bot.request import AlreadyOpen, DiffAsk, Opening, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
 from bot.review.ports import Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
 
 if TYPE_CHECKING:
@@ -99,6 +99,14 @@ class ReviewJob:
     def cancel(self) -> None:
         """Close every stream and end soon; from any thread."""
         self.services.stop.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """A pull that is being read before the job that reviews it is made."""
+
+    source: Source
+    stop: Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,12 +225,24 @@ class Shared:
         """Wait, as for GitHub; True when cancelled meanwhile."""
         return self._waits.pause(stop, seconds)
 
+    def ahead(self, request: ReviewRequest) -> Ahead | None:
+        """Begin to read the pull of `request`, for a `job` of it; None where it is about no pull. Raises UserError as `job`."""
+        if not isinstance(request.ask, PullAsk):
+            return None
+        stop = self.stop(request.deadline)
+        return Ahead(source=Opening(self._source(request, stop)), stop=stop)
+
     def job(
-        self, request: ReviewRequest, listener: Listener | None = None, *, errand: Errand | None = None
+        self,
+        request: ReviewRequest,
+        listener: Listener | None = None,
+        *,
+        errand: Errand | None = None,
+        ahead: Ahead | None = None,
     ) -> ReviewJob:
         """One review. Raises UserError for what the request or the settings name wrongly.
 
-        With an `errand` the change, the account and the deadline are its own, and the request asks for no place.
+        `ahead` is of the same request. With an `errand` the change, the account and the deadline are its own, and the request asks for no place.
         """
         from bot.analyzers.ruff import Ruff  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
         from bot.analyzers.sarif import SarifFile  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
@@ -230,11 +250,15 @@ class Shared:
         from bot.review.options import Deaf, Options, Services  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
 
         settings = self._settings
-        stop = errand.stop if errand is not None else self.stop(request.deadline)
+        at_hand = errand or ahead
+        stop = at_hand.stop if at_hand is not None else self.stop(request.deadline)
         model, notice = self._model(request)
         limit = request.max_usd if request.max_usd is not None else settings.max_usd_per_review
         notices = settings.notices if notice is None else (*settings.notices, notice)
-        source: Source = AlreadyOpen(errand.opened) if errand is not None else self._source(request, stop)
+        if errand is not None:
+            source: Source = AlreadyOpen(errand.opened)
+        else:
+            source = ahead.source if ahead is not None else self._source(request, stop)
         if request.config is not None:
             source = Reconfigured(source, request.config)
         publisher = errand.publisher if errand is not None else self._publisher(request, stop)

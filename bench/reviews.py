@@ -4,9 +4,9 @@ GitHub and the endpoint stand in on loopback, in processes of their own: 80 ms a
 tokens a second; 600 tokens an answer. Each run reviews a fresh pull, and posts. Progress goes to standard error, tables to standard output.
 
     python bench/reviews.py                                   # Spark, fast endpoint, instant: about five minutes
-    python bench/reviews.py --runs 1                          # the same in about two
+    python bench/reviews.py --runs 1                          # the same in about one
     python bench/reviews.py --speed fast near chat --effort instant standard --write     # all of Spark's: about an hour
-    python bench/reviews.py --rivals --runs 3                 # the other tools too; installs them into .bench/ the first time
+    python bench/reviews.py --rivals --runs 3                 # the other tools too: half an hour; the first time installs them
     python bench/reviews.py --product "Spark server" --shape "60 files" --json one.json
     python bench/reviews.py --from one.json --join other.json --write      # tables and pictures of what was measured before
     python bench/reviews.py --list

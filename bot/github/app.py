@@ -60,6 +60,10 @@ class _Slot:
 
     token: _Token | None = None
     minting: Future[_Token | Reply | Cut] | None = None
+    used: float = 0.0
+    """When somebody last wanted it, by the jobs' clock."""
+    refused: bool = False
+    """The last asking gave none."""
 
 
 _Key = tuple[int, RepoName]
@@ -142,6 +146,24 @@ class App:
             owns_line=False,
         )
 
+    def renew_ahead(self) -> int:
+        """Ask for new tokens where those of repositories in use are about to end; gives how many. Waits for nothing.
+
+        Called now and then, it spares the first review after a quiet hour a round trip. What was refused is asked for again only
+        when it is wanted.
+        """
+        begun = 0
+        with self._lock:
+            now = self._clock.now()
+            for key in list(self._slots)[-limits.MAX_TOKENS_AHEAD :]:
+                slot = self._slots[key]
+                ends = slot.token.ends if slot.token is not None and not slot.refused else None
+                in_use = now - slot.used < limits.KEEP_TOKEN_SECONDS
+                if ends is not None and in_use and slot.minting is None and ends - now <= limits.RENEW_TOKEN_SECONDS:
+                    slot.minting = self._pool.submit(self._renew, key, slot)
+                    begun += 1
+        return begun
+
     def take(self, key: _Key, stop: Stop) -> str | Reply | Cut:
         """The token for `key`; waits for it where there is none that lasts. For the clients."""
         with self._lock:
@@ -166,6 +188,7 @@ class App:
         """The slot of `key`, with a token that lasts or one on its way. One is asked for at a time. Under the lock."""
         slot = self._slots.setdefault(key, _Slot())
         self._slots.move_to_end(key)
+        slot.used = self._clock.now()
         if len(self._slots) > limits.MAX_KEPT_TOKENS:
             self._slots.popitem(last=False)
         lasts = slot.token is not None and slot.token.ends - self._clock.now() > limits.RENEW_TOKEN_SECONDS
@@ -181,6 +204,7 @@ class App:
         finally:
             with self._lock:
                 slot.minting = None
+                slot.refused = not isinstance(made, _Token)
                 if isinstance(made, _Token):
                     slot.token = made
 

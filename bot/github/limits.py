@@ -96,6 +96,13 @@ RENEW_TOKEN_SECONDS = 600.0
 TOKEN_LEAST_SECONDS = 60.0
 """With less than this left it is not used any more: a review takes about as long."""
 
+KEEP_TOKEN_SECONDS = 8 * 3600.0
+"""So long after it was last wanted a repository's token is renewed ahead: a working day."""
+
+MAX_TOKENS_AHEAD = 200
+"""Repositories, those used last, whose tokens are renewed ahead: 240 requests an hour of the 5,000 that an App has [docs, rate
+limits for GitHub Apps]."""
+
 MAX_KEPT_TOKENS = 2_000
 """Repositories of which a process remembers a token; the one used longest ago is forgotten first."""
 

@@ -30,6 +30,8 @@ from bot.settings import Settings
 from bot.wiring import Shared
 from bot.worker.runner import JobRunner
 
+_TOKENS_EVERY: Final = 240.0
+"""Seconds between two looks at tokens that are about to end: several before they do."""
 _FACTS_AGAIN: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before GitHub is asked again who the App is; the last one from then on."""
 _AWAY: Final = "the database does not answer"
@@ -144,7 +146,7 @@ class Works:
         return self.engine.memory(repo)
 
     def _ask_facts(self) -> None:
-        """Until GitHub says who the App is, or this process ends."""
+        """Until GitHub says who the App is; then see to its tokens, until this process ends."""
         for pause in chain(_FACTS_AGAIN, repeat(_FACTS_AGAIN[-1])):
             try:
                 self._facts = self.app.facts()
@@ -154,9 +156,11 @@ class Works:
             else:
                 self._note = ""
                 log.info("app.known", id=self._facts.id, slug=self._facts.slug)
-                return
+                break
             if self._ending.wait(pause):
                 return
+        while not self._ending.wait(_TOKENS_EVERY):
+            self.app.renew_ahead()
 
 
 class LiveEvents:

@@ -73,6 +73,36 @@ def test_a_token_is_renewed_ten_minutes_before_its_end_while_the_old_one_is_used
     until(lambda: len(mints(desk)) >= 2)
 
 
+def test_the_token_of_a_repository_in_use_is_there_before_it_is_wanted_again(desk, key, until) -> None:
+    installation = desk.install(key)
+    app = desk.app(key)
+    client = app.client(installation.id, REPO)
+    read(desk, client)
+    assert app.renew_ahead() == 0
+    desk.clock.time += 3100
+    assert app.renew_ahead() == 1
+    until(lambda: len(mints(desk)) == 2 and app.renew_ahead() == 0)
+    desk.clock.time += 2000
+    desk.server.faults.add(Fault(match=MINT, status=500, times=None))
+    assert read(desk, client).ok
+    assert len(mints(desk)) == 2
+
+
+def test_nobody_asks_for_tokens_of_a_repository_that_was_left_alone_or_refuses(desk, key, until) -> None:
+    installation = desk.install(key)
+    app = desk.app(key)
+    read(desk, app.client(installation.id, REPO))
+    desk.clock.time += 9 * 3600
+    assert app.renew_ahead() == 0
+    read(desk, app.client(installation.id, REPO))
+    desk.world.uninstall(installation)
+    desk.clock.time += 3500
+    assert app.renew_ahead() == 1
+    until(lambda: len(mints(desk)) == 3 and app.renew_ahead() == 0)
+    assert app.renew_ahead() == 0
+    assert len(mints(desk)) == 3
+
+
 def test_without_an_hour_s_rest_a_token_is_waited_for(desk, key) -> None:
     installation = desk.install(key)
     client = desk.app(key).client(installation.id, REPO)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from runner_log import RunnerCommand, read_log, read_values
 
+from bot.action.begin import begin
 from bot.action.run import run
 from bot.review.ports import Stop
 from bot.sandbox.endpoint import EndpointOptions, EndpointServer
@@ -99,7 +100,9 @@ class Stage:
         """Run the step; see `values`."""
         values = self.values(event, payload, **more)
         out = io.StringIO()
-        return self.ran(run(values, out, waits=self.waits), out.getvalue(), values)
+        # As `spark action` does it.
+        begun = begin(values, waits=self.waits)
+        return self.ran(run(values, out, waits=self.waits, begun=begun), out.getvalue(), values)
 
     def values(
         self,

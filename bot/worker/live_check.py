@@ -2,7 +2,8 @@
 
 One thread of its own does everything that GitHub sees of it, in order, so nothing older is ever written over something newer.
 The review never waits for it: a listener that only notes what is new, and a GitHub that is slow or fails costs the check run
-alone. At most about one update a second, always of the newest state.
+alone. At most about one update a second, always of the newest state; sooner where more findings wait than one request may carry,
+or they would hold up the closing one after another.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot import log
-from bot.diff.model import Patch
+from bot.diff.model import Patch, Side
 from bot.errors import CredentialsError, NotPermittedError, SparkError
+from bot.github import limits
 from bot.github.checks import Action, Annotation, CheckRun, CheckRuns, Conclusion
 from bot.review.events import Found, Progress, ReviewEvent, Started
 from bot.review.model import CommitSha, Finding, Fingerprint, Pull, Severity
@@ -86,6 +88,8 @@ class LiveCheck:
         self._findings: dict[Fingerprint, Finding] = {}
         self._told: dict[Fingerprint, Annotation] = {}
         """As sent: a finding whose words change later is not annotated a second time."""
+        self._waiting = 0
+        """Findings that are to be annotated with the next update."""
         self._run: CheckRun | None = None
         self._forbidden = False
         self.least = Severity.LOW
@@ -108,12 +112,22 @@ class LiveCheck:
                     self._progress = event
                     self._meter.count(event)
                 case Found(finding=finding):
+                    if finding.fingerprint not in self._findings and self._is_told(finding):
+                        self._waiting += 1
                     self._findings[finding.fingerprint] = finding
                 case _:
                     return
-            if not self._is_new:
+            if not self._is_new or self._is_much:
                 self._is_new = True
                 self._wake.notify_all()
+
+    @property
+    def _is_much(self) -> bool:
+        """Whether the next update would be full."""
+        return self._waiting >= limits.MAX_ANNOTATIONS
+
+    def _is_told(self, finding: Finding) -> bool:
+        return finding.side is Side.RIGHT and finding.severity.rank >= self.least.rank
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -129,7 +143,7 @@ class LiveCheck:
                 self._wake.notify_all()
 
     def hush(self) -> None:
-        """No more updates: the review is being posted, and an update under way would only hold up the closing."""
+        """No more updates but full ones: the review is being posted, and another under way would only hold up the closing."""
         with self._wake:
             self._hushed = True
 
@@ -175,7 +189,8 @@ class LiveCheck:
             while self._closing is None and not self._left:
                 wait = due - self._clock.now()
                 wanted = self._is_new if self._run is not None else not self._forbidden
-                if wait <= 0 and wanted and not self._hushed:
+                is_full = self._run is not None and self._is_much
+                if wanted and (is_full or (wait <= 0 and not self._hushed)):
                     break
                 self._wake.wait(wait if wait > 0 else None)
             return self._closing
@@ -202,7 +217,12 @@ class LiveCheck:
         state, redactor = self._state()
         if state is None or redactor is None:
             return
-        self._told = {**annotate(state.findings, redactor), **self._told}
+        fresh = [(key, each) for key, each in annotate(state.findings, redactor).items() if key not in self._told]
+        now = dict(fresh[: limits.MAX_ANNOTATIONS])
+        self._told.update(now)
+        with self._wake:
+            self._waiting += len(fresh) - len(now)
+            self._is_new = self._is_new or len(now) < len(fresh)
         try:
             taken = self._checks.update(
                 run,
@@ -220,7 +240,7 @@ class LiveCheck:
 
     def _state(self) -> tuple[Growing | None, Redactor | None]:
         with self._wake:
-            self._is_new = False
+            self._is_new, self._waiting = False, 0
             started, progress = self._started, self._progress
             findings = [one for one in self._findings.values() if one.severity.rank >= self.least.rank]
             rate = self._meter.tokens_per_second

@@ -53,6 +53,19 @@ def test_annotations_come_as_they_are_found_and_each_once(written: tuple[Any, An
     assert len(sent) == len(set(sent)) == ended.findings
 
 
+def test_findings_that_fill_an_update_are_told_at_once_so_that_one_request_closes_the_check(
+    make_room: Callable[..., Any],
+) -> None:
+    room = make_room(endpoint={"script": SCRIPT, "ttft": 0.02, "tps": 1_200.0})
+    ended, _ = room.review(room.open("review:\n  effort: instant", whole=True))
+    assert (ended.state, ended.findings) == (JobState.DONE, 52)
+    [posted] = room.sent("POST", "/reviews")
+    *updates, closed = room.sent("PATCH", "/check-runs/")
+    assert [seen for seen in updates if seen.started > posted.started + posted.seconds] == []
+    assert closed.json["status"] == "completed"
+    assert len(room.check().annotations) == 52
+
+
 def test_the_speed_of_the_model_is_in_the_history(written: tuple[Any, Any]) -> None:
     _, ended = written
     # Five streams side by side at 240 tokens a second; tokens are estimated from characters.

@@ -121,6 +121,21 @@ def test_what_the_list_of_files_cannot_say_in_full_is_read(desk: Any, read: Any)
     assert opened.files.text("image.png") is None
 
 
+def test_a_file_that_becomes_a_link_is_read_each_time_and_a_renamed_one_only_once(desk: Any, read: Any) -> None:
+    desk.pull(
+        {"link": ("120000", b"a.py"), "old.py": None, "moved.py": numbered(60, {10: "ten = 0"})},
+        base={"link": "text\n", "old.py": numbered(60)},
+    )
+    for expected in ([*RULES, "link", "moved.py"], [*RULES, "link"]):
+        opened, asked = read(1)
+        assert asked == expected
+        assert opened.files.text("link") == "a.py"
+        assert opened.files.text("moved.py") == numbered(60, {10: "ten = 0"})
+    # What was renamed is known by its old name, too.
+    desk.new_pull({"old.py": numbered(60, {20: "twenty = 0"})})
+    assert read(2)[1] == RULES
+
+
 def test_a_fork_s_head_follows_from_what_the_pulls_of_the_repository_have_shown(desk: Any, read: Any) -> None:
     desk.pull({"a.py": numbered(60, {10: "ten = 0"})})
     read(1)

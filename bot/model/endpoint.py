@@ -118,7 +118,7 @@ class HttpOptions:
     """Idle connections are closed after this. The shortest limit that is usual on the other side, a load balancer's."""
     ahead: int = 8
     """Connections that `SparkModel.warm` has ready where they cost more than a moment: over TLS."""
-    gather_seconds: float = 0.01
+    gather_seconds: float = 0.005
     """What a token may be late at most, so that one read takes several; 0 to be told of each at once."""
 
 

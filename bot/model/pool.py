@@ -22,8 +22,10 @@ import httpx2
 from bot.model.endpoint import HttpOptions
 from bot.model.guard import Guard
 from bot.model.reader import POSSIBLE, Reader
-from bot.model.wire import LOOPBACK, Line, connect
+from bot.model.wire import LOOPBACK, Address, Line, addresses, connect
 
+_ADDRESSES_LIVE: Final = 30.0
+"""Seconds for which an address is not asked for again: sixty calls at once need not ask sixty times."""
 LONGEST_HEAD: Final = 100 * 1024
 """Bytes of an answer's status line and headers that we are ready to hold."""
 
@@ -71,6 +73,8 @@ class Route:
         self._origin = b"%b://%b" % (parts.raw_scheme, parts.netloc)
         self._proxy = proxy_for(base_url)
         self._session: ssl.SSLSession | None = None
+        self._found: tuple[list[Address], float] = ([], 0.0)
+        """Addresses, and until when they count."""
         # Loading the trusted certificates takes 50 ms. Without TLS a context that trusts nobody does, and is safe.
         tls = self._secure or (self._proxy is not None and self._proxy.scheme == "https")
         self._context = httpx2.create_ssl_context() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -97,7 +101,7 @@ class Route:
         if proxy is not None and proxy.scheme not in {"http", "https"}:
             raise httpx2.UnsupportedProtocol(f"a proxy with {proxy.scheme}:// is not supported: use an http:// proxy")
         host, port = (self._host, self._port) if proxy is None else (proxy.host, proxy.port)
-        line = connect(host, port, guard, self._longest)
+        line = self._connected(host, port, guard)
         try:
             if proxy is not None and proxy.scheme == "https":
                 line.secure(self._context, proxy.host, guard, self._longest)
@@ -114,6 +118,17 @@ class Route:
         """A connection that was read from: what it knows spares the next one the proof of the certificate."""
         if self._secure:
             self._session = line.session or self._session
+
+    def _connected(self, host: str, port: int, guard: Guard) -> Line:
+        found, until = self._found
+        if until < time.monotonic():
+            found = addresses(host, port, guard, self._longest)
+            self._found = found, time.monotonic() + _ADDRESSES_LIVE
+        try:
+            return connect(host, found, guard, self._longest)
+        except httpx2.RequestError:
+            self._found = [], 0.0
+            raise
 
     def _tunnel(self, line: Line, proxy: Proxy, guard: Guard) -> None:
         """Have the proxy connect us."""

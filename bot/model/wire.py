@@ -222,10 +222,10 @@ class Line:
                 guard.goes_on()
 
 
-def connect(host: str, port: int, guard: Guard, longest: float) -> Line:
-    """A connection to the first address of `host` that answers. Raises ConnectError or ConnectTimeout."""
+def connect(host: str, found: list[Address], guard: Guard, longest: float) -> Line:
+    """A connection to the first of the addresses of `host` that answers. Raises ConnectError or ConnectTimeout."""
     error: OSError | None = None
-    for family, kind, protocol, _, address in _addresses(host, port, guard, longest):
+    for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(guard.seconds(longest))
@@ -246,8 +246,8 @@ def connect(host: str, port: int, guard: Guard, longest: float) -> Line:
     raise httpx2.ConnectError(str(error or f"{host} has no address")) from error
 
 
-def _addresses(host: str, port: int, guard: Guard, longest: float) -> list[Address]:
-    """Addresses of `host`. The resolver cannot be interrupted, so it runs in a thread that may be left behind."""
+def addresses(host: str, port: int, guard: Guard, longest: float) -> list[Address]:
+    """Addresses of `host`. Raises ConnectError or ConnectTimeout. The resolver cannot be interrupted, so it runs in a thread that may be left behind."""
     found: list[Address] = []
     error: list[OSError] = []
     ready = threading.Event()

@@ -340,6 +340,30 @@ def test_warming_up_an_endpoint_that_is_not_there_says_nothing(caller: Callable,
     assert asker.ask().report.end is StreamEnd.UNREACHABLE
 
 
+def test_a_name_is_looked_up_once_for_many_connections_and_again_where_none_is_had(
+    raw: Callable, caller: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = raw(says(GOOD))
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        ports = [gone.getsockname()[1], server.port]
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[object]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", ports.pop(0)))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    asker = caller("http://model.example/v1")
+    assert asker.ask().report.end is StreamEnd.UNREACHABLE
+    for _ in range(3):
+        assert asker.ask().report.end is StreamEnd.WHOLE
+        server.wait_closed()
+    assert server.connections == 3
+    assert asked == ["model.example"] * 2
+
+
 def test_a_closed_model_keeps_no_connection(raw: Callable, caller: Callable, until: Callable) -> None:
     server = raw(says(GOOD), keep=True)
     asker = caller(server.url)

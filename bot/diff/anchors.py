@@ -72,7 +72,8 @@ def _shown(text: str) -> str:
     if len(text) > LONG_LINE:
         left_out = len(text) - _SHOWN_HEAD - _SHOWN_TAIL
         text = f"{text[:_SHOWN_HEAD]} …[{left_out} characters not shown]… {text[-_SHOWN_TAIL:]}"
-    return printable(text).translate(_UNSEEN)
+    # Most lines: they hide nothing.
+    return text if text.isascii() and text.isprintable() else printable(text).translate(_UNSEEN)
 
 
 def parse_tag(text: str) -> Tag | None:

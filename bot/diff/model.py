@@ -190,6 +190,8 @@ class Anchor:
 
 def printable(text: str) -> str:
     """`text` with what was not UTF-8 shown as U+FFFD, so that it can be encoded again."""
+    if text.isascii():
+        return text
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:  # A surrogate that stands for no byte, as JSON can have one.
@@ -203,4 +205,4 @@ def is_binary(data: bytes) -> bool:
 
 def is_utf8(text: str) -> bool:
     """Whether `text` came from valid UTF-8; a line that did not must not receive a suggestion."""
-    return not any("\udc80" <= char <= "\udcff" for char in text) and "\ufffd" not in text
+    return text.isascii() or (not any("\udc80" <= char <= "\udcff" for char in text) and "\ufffd" not in text)

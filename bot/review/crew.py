@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 TRIALS = 32
-"""Trials, analyzers and look-ups under way at once; each is short."""
+"""Trials, analyzers and look-ups under way at once, at least; each is short."""
+TRIALS_A_STREAM = 2
+"""Where many streams end together, their last findings are tried together: a thread that waits costs next to nothing."""
 
 Message = TypeVar("Message")
 Result = TypeVar("Result")
@@ -38,7 +40,9 @@ class Crew(Generic[Message]):
         self._on_error = on_error
         self._inbox: SimpleQueue[Message | Failed] = SimpleQueue()
         self._streams = ThreadPoolExecutor(max_workers=max(1, streams), thread_name_prefix="stream")
-        self._beside = ThreadPoolExecutor(max_workers=TRIALS, thread_name_prefix="trial")
+        self._beside = ThreadPoolExecutor(
+            max_workers=max(TRIALS, TRIALS_A_STREAM * streams), thread_name_prefix="trial"
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -35,6 +35,7 @@ from bot.review.model import (
 )
 from bot.review.options import Options
 from bot.review.ports import Amend, DraftComment, Opened, Publisher, ReviewDraft, StreamEnd, ThreadStep
+from bot.review.ready import Ready
 from bot.review.render.comments import comment_body, entry, summary_body, with_refused
 from bot.review.render.markers import RoundMarker, finding_marker, round_marker
 from bot.review.render.safe import Redactor
@@ -74,12 +75,13 @@ def assemble(
     book: CoverageBook,
     tally: Tally,
     timing: Timing,
+    ready: Ready,
     key: str = "",
 ) -> tuple[Review, Aftermath]:
     """Everything a review found, with the gate's verdict, and what its post carries beside it.
 
     `findings`: of this round, most severe first. `current`: None where there is no pull, or what is on it is not known.
-    `key`: of what is judged (`verdicts.key_of`); empty where the verdict is not to be kept.
+    `ready`: of the change. `key`: of what is judged (`verdicts.key_of`); empty where the verdict is not to be kept.
     """
     change = opened.change
     level = fail_level(config, options)
@@ -98,7 +100,7 @@ def assemble(
         held_back=held_back,
         lasting=config.dismiss,
     )
-    redactor = Redactor(change.patch)
+    redactor = ready.redactor
     followed = follow.steps(
         let_be(past.placed, settled.reported, config.dismiss),
         past.answers,
@@ -149,7 +151,7 @@ def assemble(
     usual = options.effort or config.review.effort
     # What was looked at with less than the usual effort is looked at again.
     whole = () if effort.rank < usual.rank else book.whole()
-    marker = None if current is None else _marker(current, review, whole, settled.homeless)
+    marker = None if current is None else _marker(current, review, whole, settled.homeless, ready)
     verdict_of_all = None
     # A look with less than the usual effort says less; in a review of several posts some may never come to be.
     posted = sum(finding.status is FindingStatus.POSTED for finding in told)
@@ -187,7 +189,9 @@ def _with_those_still_there(findings: Sequence[Finding], still: Sequence[Placed]
     return in_order((*findings, *more))
 
 
-def _marker(current: Round, review: Review, whole: Collection[HunkKey], homeless: Collection[str]) -> RoundMarker:
+def _marker(
+    current: Round, review: Review, whole: Collection[HunkKey], homeless: Collection[str], ready: Ready
+) -> RoundMarker:
     seen = seen_after(
         current,
         review.change.patch,
@@ -196,6 +200,7 @@ def _marker(current: Round, review: Review, whole: Collection[HunkKey], homeless
         misplaced=review.misplaced,
         skipped=review.coverage.skipped,
         homeless=homeless,
+        numbers=ready.digests,
     )
     return RoundMarker(round=current.since.round, rules=current.rules, seen=seen)
 

@@ -19,7 +19,7 @@ from bot.review.memory import Recall
 from bot.review.model import Change, Effort, Finding, FindingStatus, Misplaced
 from bot.review.render.markers import MOST_SEEN, read_finding_markers
 from bot.review.scope import Since, Skip
-from bot.review.seen import digests, fresh_lines, in_short, still_seen
+from bot.review.seen import digests_by_hunk, fresh_lines, in_short, still_seen
 
 CONVERGES_AT: Final = 3
 """From this round on, new low findings on code that was reviewed before are held back."""
@@ -160,12 +160,13 @@ def seen_after(
     misplaced: Sequence[Misplaced],
     skipped: Sequence[Skip],
     homeless: Collection[str] = (),
+    numbers: Mapping[HunkKey, frozenset[int]] | None = None,
 ) -> frozenset[int]:
     """Digests of what the next round need not look at: what every pass saw whole, and what is carried.
 
     Left out is what would be forgotten with it: hunks with a finding that has no thread (over the limit of comments, one of the
     fingerprints `homeless`, or in a post that may not come to pass), files with a finding that has no place, files that were
-    shown in part.
+    shown in part. `numbers`: of each hunk of the patch (`seen.digests_by_hunk`), where they are there already.
     """
     paths = {lost.path for lost in misplaced} | {skip.path for skip in skipped if skip.is_gap}
     hunks = {
@@ -176,5 +177,7 @@ def seen_after(
     posted = [finding for finding in findings if finding.status is FindingStatus.POSTED]
     hunks |= {finding.anchor.hunk for finding in posted[SURE:]}
     settled = {key for key in whole if key not in hunks and patch.file(key.file).path not in paths}
-    seen = current.carried | digests(patch, hunks=settled)
+    if numbers is None:
+        numbers = digests_by_hunk(patch)
+    seen = current.carried.union(*(numbers[key] for key in settled if key in numbers))
     return seen if len(seen) <= MOST_SEEN else in_short(patch, seen)

@@ -28,6 +28,7 @@ from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
 from bot.review.prompt import passes
+from bot.review.ready import Ready
 from bot.review.repository import keep_true
 from bot.review.rounds import HOMELESS, Round, begin_round, nothing_to_do, rules_of
 from bot.review.settle import Past
@@ -96,6 +97,7 @@ class _Run:
             beside=self._crew.beside,
             tell=self._crew.tell,
         )
+        self._ready = Ready(opened.change.patch)
         self._open_analyzers = 0
         self._key = ""
         """Of what this review judges; empty where its verdict cannot be kept."""
@@ -250,6 +252,8 @@ class _Run:
             message = self._crew.next(within=TICK)
             if message is not None:
                 self._handle(message, looks)
+            else:
+                self._ready.prepare()
             if looks.total and self._since() - told_at >= TICK:
                 told_at = self._since()
                 done = looks.total - looks.open
@@ -301,6 +305,7 @@ class _Run:
             book=book,
             tally=tally,
             timing=timing,
+            ready=self._ready,
             key=self._key,
         )
         if stored is not None and stored.passed and review.verdict is Verdict.FAIL:

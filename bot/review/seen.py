@@ -59,6 +59,14 @@ def digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozen
     )
 
 
+def digests_by_hunk(patch: Patch) -> dict[HunkKey, frozenset[int]]:
+    """`digests` of each hunk with a changed line by itself."""
+    found: defaultdict[HunkKey, set[int]] = defaultdict(set)
+    for changed in _changed(patch):
+        found[changed.hunk].add(_digest(changed.pair, changed.number))
+    return {key: frozenset(numbers) for key, numbers in found.items()}
+
+
 def hunk_digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozenset[int]:
     """One number for each of these hunks; of all where `hunks` is None. For changes with too many lines to carry."""
     found = _of_hunks(patch)

@@ -32,7 +32,7 @@ def visible(text: str) -> str:
         text = _HIDDEN.sub(_named, text)
     if "<" in text or "[" in text:
         text = _TEMPLATE.sub(lambda match: f"{match.group()} ", text)
-    return _IMITATED.sub("\u2010", text)
+    return _IMITATED.sub("\u2010", text) if "-" in text else text
 
 
 def visible_lines(text: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.diff.model import Anchor, Side, printable
 from bot.review.model import Finding, FindingStatus, Pull, Review, Verdict
 from bot.review.render import words
-from bot.review.render.comments import LEVELS, summary_parts
+from bot.review.render.comments import levels, summary_parts
 from bot.review.render.safe import Redactor, clean, code, one_line, shorten
 
 LIMIT = 50_000
@@ -70,7 +70,7 @@ def check_text(review: Review, redactor: Redactor) -> CheckText:
     pull = review.change.pull
     posted = [one for one in review.findings if one.status is FindingStatus.POSTED] if pull is not None else []
     headline, details = "", ""
-    for text, items in LEVELS:
+    for text, items in levels(review, LIMIT):
         headline, _, *rest = summary_parts(review, redactor, text=text, items=items)
         listed = _listed(posted, pull, redactor, most=items) if pull is not None else ""
         details = _joined([listed, *rest])

@@ -7,7 +7,7 @@ One function for each situation. Everything that comes from a model, an analyzer
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bot.diff.model import Patch, Side, is_utf8
 from bot.review.model import CommitSha, Finding, FindingStatus, Misplaced, Review
@@ -30,6 +30,7 @@ __all__ = [
     "ReviewMarker",
     "comment_body",
     "entry",
+    "levels",
     "read_finding_markers",
     "read_review_marker",
     "summary_body",
@@ -95,12 +96,23 @@ def summary_body(review: Review, *, redactor: Redactor, run: str, marks: Sequenc
         ReviewMarker(head=CommitSha(review.change.head), base=CommitSha(review.change.base), run=run)
     )
     body = ""
-    for text, items in LEVELS:
+    for text, items in levels(review, limit):
         parts = summary_parts(review, redactor, text=text, items=items)
         body = _joined([*parts, _footer(review), "\n".join([marker, *marks])])
         if len(body) <= limit:
             break
     return body
+
+
+def levels(review: Review, room: int) -> Iterator[tuple[int, int]]:
+    """`LEVELS`, without those at which the findings' texts alone are longer than `room`: rendering them takes a while."""
+    told = [
+        *(len(finding.body) for finding in review.findings if finding.status is FindingStatus.OVER_LIMIT),
+        *(len(lost.body) for lost in review.misplaced),
+    ]
+    for text, items in LEVELS:
+        if not text or sum(min(size, text) for size in told[:items]) <= room:
+            yield text, items
 
 
 def with_refused(summary: str, entries: Sequence[tuple[str, str]]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.diff.model import Anchor, HunkKey, Side
-from bot.review.model import CommitSha, Finding, Pull, RepoName, Review, Verdict
+from bot.review.model import CommitSha, Finding, FindingStatus, Pull, RepoName, Review, Verdict
 from bot.review.render.check import (
     Growing,
     check_text,
@@ -18,6 +18,7 @@ from bot.review.render.check import (
     mistakes,
     told,
 )
+from bot.review.render.comments import LEVELS, levels
 from bot.review.render.safe import Redactor
 
 HEAD = "a" * 40
@@ -130,6 +131,19 @@ def test_a_huge_review_fits_into_a_check_run(
     text = check_text(review, redactor)
     assert len(text.headline) + len(text.details) < 52_000
     assert "more" in text.details
+
+
+@pytest.mark.parametrize(("length", "first"), [(100, 4_000), (3_000, 300), (900, 300)])
+def test_only_what_may_fit_is_rendered(
+    a_review: Callable[..., Review], a_finding: Callable[..., Finding], redactor: Redactor, length: int, first: int
+) -> None:
+    over = a_finding(body="b" * length, status=FindingStatus.OVER_LIMIT)
+    review = a_review(findings=(over,) * 90)
+    tried = list(levels(review, 50_000))
+    assert tried[0][0] == first
+    assert tried[-1] == LEVELS[-1]
+    text = check_text(replace(review, change=replace(review.change, pull=PULL)), redactor)
+    assert text.details.count("b" * min(length, first - 10)) == 90
 
 
 def test_a_title_is_plain_short_and_without_secrets(redactor: Redactor) -> None:

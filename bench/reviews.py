@@ -61,8 +61,8 @@ def main() -> int:
         course = Course(
             entrants=_chosen(parser, given.product, rivals=given.rivals),
             shapes=[shape for shape in SHAPES if not given.shape or shape.name in given.shape],
-            speeds=[speed for speed in SPEEDS if speed.name in given.speed],
-            efforts=given.effort,
+            speeds=[speed for speed in SPEEDS if speed.name in (given.speed or ["fast"])],
+            efforts=list(dict.fromkeys(given.effort or ["instant"])),
             number=given.runs,
         )
         interrupted = _run(course)
@@ -103,16 +103,27 @@ def _parser() -> argparse.ArgumentParser:
     speeds = [speed.name for speed in SPEEDS]
     parser.add_argument("--runs", type=_number, default=5, help="of each; %(default)s by default")
     parser.add_argument(
-        "--shape", nargs="+", choices=names, metavar="NAME", help=f"of {', '.join(names)}; all by default"
+        "--shape",
+        nargs="+",
+        action="extend",
+        choices=names,
+        metavar="NAME",
+        help=f"of {', '.join(names)}; all by default",
     )
-    parser.add_argument("--speed", nargs="+", choices=speeds, default=["fast"], help="of the endpoint; fast by default")
-    parser.add_argument("--effort", nargs="+", choices=EFFORTS, default=["instant"], help="instant by default")
+    parser.add_argument("--speed", nargs="+", action="extend", choices=speeds, help="of the endpoint; fast by default")
+    parser.add_argument("--effort", nargs="+", action="extend", choices=EFFORTS, help="instant by default")
     parser.add_argument(
-        "--product", nargs="+", metavar="NAME", help="these alone, by name or its beginning; see --list"
+        "--product",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="these alone, by name or its beginning; see --list",
     )
     parser.add_argument("--rivals", action="store_true", help="race the other tools too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every run, for --from and --join")
-    parser.add_argument("--from", type=Path, nargs="+", default=[], metavar="FILE", dest="earlier", help="run nothing")
+    parser.add_argument(
+        "--from", type=Path, nargs="+", action="extend", default=[], metavar="FILE", dest="earlier", help="run nothing"
+    )
     parser.add_argument(
         "--join", type=Path, action="append", default=[], metavar="FILE", help="add what was kept there"
     )

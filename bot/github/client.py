@@ -222,19 +222,27 @@ class GitHubClient:
         stop: Stop,
         doing: str,
         first: Reply | None = None,
+        begun: Sequence[Future[Reply]] = (),
         params: Mapping[str, str | int] | None = None,
     ) -> list[Reply]:
-        """Every page of a list. The first tells how many there are, the others are read in parallel."""
+        """Every page of a list. The first tells how many there are, the others are read in parallel.
+
+        `first`: that page, where it is here. `begun`: the first pages, where they are asked for already; those that turn out
+        not to be there are left out.
+        """
         asked = {"per_page": limits.PER_PAGE, **(params or {})}
 
         def page(number: int) -> Reply:
             return self.get(path, stop=stop, doing=doing, params={**asked, "page": number})
 
-        first = first or page(1)
-        last = last_page(first)
+        others = begun[1:]
+        start = first or (begun[0].result() if begun else page(1))
+        last = last_page(start)
         if last is not None:
-            return [first, *gather([self.submit(page, number) for number in range(2, last + 1)])]
-        replies = [first]
+            _cancel(others[last - 1 :])
+            more = [self.submit(page, number) for number in range(len(others) + 2, last + 1)]
+            return [start, *gather([*others[: last - 1], *more])]
+        replies = [start, *gather(others)]
         while links(replies[-1]).get("next"):
             replies.append(page(len(replies) + 1))
         return replies
@@ -297,9 +305,13 @@ def gather(futures: Sequence[Future[T]]) -> list[T]:
     try:
         return [future.result() for future in futures]
     except BaseException:
-        for future in futures:
-            future.cancel()
+        _cancel(futures)
         raise
+
+
+def _cancel(futures: Sequence[Future[Any]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 def last_page(reply: Reply) -> int | None:

@@ -1,29 +1,70 @@
-"""Fetching what the files API left out: `.diff` of the pull, then the blobs of single files at both ends.
+"""Fetching what the files API left out: `.diff` of the pull, and the blobs of single files at both ends.
 
-Decides nothing about diffs; `patches.py` does. The way goes on as long as it costs a bounded number of requests.
+One after the other where the diff is most likely to be given, side by side where GitHub may find it too large, and the blobs
+alone where it must. Decides nothing about diffs; `patches.py` does. The way goes on as long as it costs a bounded number of
+requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from enum import StrEnum
 
 from bot.errors import SparkError
 from bot.github import limits
-from bot.github.blobs import Blob, Place, batches, fetch_blob, query_blobs
+from bot.github.blobs import Blob, BlobAnswer, Place, batches, fetch_blob, query_blobs
 from bot.github.client import DIFF, GitHubClient, gather
-from bot.github.patches import Compare, Draft, from_blobs, from_diff
-from bot.github.records import PullRecord, read_merge_base
+from bot.github.patches import Compare, Draft, from_blobs, from_diff, is_lacking
+from bot.github.records import FileRecord, PullRecord, read_merge_base
 from bot.review.model import CommitSha
 from bot.review.ports import Stop
 
 GONE = frozenset({404, 406, 422})
 """406: larger than `.diff` may be. 404 and 422: GitHub cannot make it."""
 
+_HEAD = 4
+"""Lines of a file's section above its hunks, at least: `diff --git`, `index`, `---`, `+++`."""
 
-def diff_is_allowed(record: PullRecord) -> bool:
-    """Whether `.diff` of this pull can be within its documented limits; asking beyond them only costs time."""
-    lines = record.totals.added + record.totals.removed
-    return record.totals.files <= limits.MAX_DIFF_FILES and lines <= limits.MAX_DIFF_LINES
+_BARE = 3
+"""Lines of a section without hunks, at least: a binary file's."""
+
+_AROUND = 7
+"""Lines that a hunk has beside its changed ones, at most: its header, and three of context at each end."""
+
+Texts = Callable[[Sequence[str]], Mapping[Place, Blob]]
+"""What was asked about files of these paths at the head anyway. May wait for it."""
+
+
+class Chance(StrEnum):
+    """Whether GitHub will give `.diff` of a pull."""
+
+    LIKELY = "likely"
+    """It is within the documented limits, however its hunks lie."""
+    OPEN = "open"
+    """It depends on how the hunks lie that nobody has seen."""
+    NONE = "none"
+    """It is beyond them: asking only costs time."""
+
+
+def chance_of_diff(record: PullRecord, files: Sequence[FileRecord]) -> Chance:
+    """By the limits on a diff's files and on all its lines: changed ones, context and headers."""
+    if record.totals.files > limits.MAX_DIFF_FILES:
+        return Chance.NONE
+    seen = hidden = sections = 0
+    for file in files:
+        if file.patch is None:
+            sections += _HEAD + 1 if file.changes else _BARE
+            hidden += file.changes
+        else:
+            sections += _HEAD + 1 + file.patch.count("\n")
+            seen += file.changes
+    # Past its limits GitHub says 0 of files that did change; the pull's own sum has them.
+    hidden = max(hidden, record.totals.added + record.totals.removed - seen)
+    if sections + hidden > limits.MAX_DIFF_LINES:
+        return Chance.NONE
+    most = sections + hidden * (1 + _AROUND)
+    return Chance.OPEN if most > limits.MAX_DIFF_LINES else Chance.LIKELY
 
 
 def fetch_diff(client: GitHubClient, record: PullRecord, *, stop: Stop) -> bytes | None:
@@ -42,27 +83,117 @@ def fetch_diff(client: GitHubClient, record: PullRecord, *, stop: Stop) -> bytes
     return reply.data if reply.ok else None
 
 
-def fill(
-    client: GitHubClient, record: PullRecord, draft: Draft, *, diff: bytes | None, compare: Compare, stop: Stop
-) -> None:
-    """Fill what `draft` misses from `diff`, then from blobs. What stays missing becomes a gap with its reason."""
-    if draft.missing and diff is not None:
-        from_diff(draft, diff)
-    if not draft.missing:
-        return
-    try:
-        base = _merge_base(client, record, stop=stop)
-    except SparkError as error:
-        for index in list(draft.missing):
-            draft.give_up(index, f"{draft.missing[index]}, and its versions could not be read: {error.what}")
-        return
-    wanted = sorted(draft.missing)
-    known = _known_blobs(client, record, draft, wanted, base=base, stop=stop)
+class Resort:
+    """The ways to the diffs that the entries of `record` do not have, for one reading; from one thread.
 
-    def one(index: int) -> None:
-        _compare_one(client, record, draft, index, base=base, known=known, compare=compare, stop=stop)
+    `diff` fetches `.diff` of the whole pull, None where GitHub refuses; `texts` is asked for versions at the head first.
+    """
 
-    gather([client.submit(one, index) for index in wanted])
+    def __init__(
+        self,
+        client: GitHubClient,
+        record: PullRecord,
+        files: Sequence[FileRecord],
+        *,
+        diff: Callable[[PullRecord], bytes | None],
+        texts: Texts,
+        stop: Stop,
+    ) -> None:
+        self._client = client
+        self._record = record
+        self._files = files
+        self._diff = diff
+        self._texts = texts
+        self._stop = stop
+        self._chance: Chance | None = None
+        self._asked: Future[bytes | None] | None = None
+        self._base: Future[CommitSha] | None = None
+        self._guess: list[Future[BlobAnswer]] = []
+
+    def begin(self) -> None:
+        """Ask for what is likely to be of use, once. Waits for nothing."""
+        if self._chance is not None:
+            return
+        self._chance = chance_of_diff(self._record, self._files)
+        if self._chance is not Chance.NONE:
+            self._asked = self._client.submit(self._diff, self._record)
+        if self._chance is not Chance.LIKELY:
+            self._begin_base([file for file in self._files if is_lacking(file)])
+
+    def fill(self, draft: Draft, *, compare: Compare) -> None:
+        """Fill what `draft` misses from the diff, then from blobs. What stays missing becomes a gap with its reason."""
+        self.begin()
+        found = self._asked.result() if self._asked is not None else None
+        if found is not None:
+            from_diff(draft, found)
+        if not draft.missing:
+            return
+        self._begin_base([draft.records[index] for index in draft.missing])
+        base = self._base_of(draft)
+        wanted = sorted(draft.missing)
+        known = self._known(draft, wanted, base=base)
+
+        def one(index: int) -> None:
+            _compare_one(
+                self._client, self._record, draft, index, base=base, known=known, compare=compare, stop=self._stop
+            )
+
+        gather([self._client.submit(one, index) for index in wanted])
+
+    def _begin_base(self, files: Sequence[FileRecord]) -> None:
+        """Ask where the histories part, and for the versions there, as if that were where the base was at the last push."""
+        olds = [file for file in files if file.status != "added"]
+        if not olds or self._base is not None:
+            return
+        self._base = self._client.submit(_merge_base, self._client, self._record, stop=self._stop)
+        if not self._client.has_token:
+            return
+        pull = self._record.pull
+        weight = {file.old_path or file.path: file.changes for file in olds}
+        places = [Place(pull.base_sha, path) for path in weight]
+        for batch in list(batches(places, weight))[: limits.EAGER_QUERIES]:
+            self._guess.append(self._client.submit(query_blobs, self._client, pull.repo, batch, stop=self._stop))
+
+    def _base_of(self, draft: Draft) -> CommitSha:
+        """Where the histories part; without it, files that were there before become gaps."""
+        pull = self._record.pull
+        if self._base is None:
+            return pull.base_sha
+        try:
+            return self._base.result()
+        except SparkError as error:
+            for index in [index for index in draft.missing if draft.records[index].status != "added"]:
+                draft.give_up(index, f"{draft.missing[index]}, and its versions could not be read: {error.what}")
+            return pull.base_sha
+
+    def _known(self, draft: Draft, wanted: Sequence[int], *, base: CommitSha) -> dict[Place, Blob]:
+        """What GraphQL knows of all the blobs; empty where it is refused, for single reads follow anyway."""
+        if not self._client.has_token:
+            return {}
+        head = self._record.pull.head_sha
+        pairs = [_ends(draft, index, base=base, head=head) for index in wanted]
+        news = [new for _, new in pairs if new is not None]
+        known = {place: blob for place, blob in self._texts([new.path for new in news]).items() if place in set(news)}
+        if base == self._record.pull.base_sha:
+            known.update(_met(self._guess))
+        weight = {draft.records[index].path: draft.records[index].changes for index in wanted}
+        places = [place for pair in pairs for place in pair if place is not None and place not in known]
+        queries = [
+            self._client.submit(query_blobs, self._client, self._record.pull.repo, batch, stop=self._stop)
+            for batch in batches(places, weight)
+        ]
+        return known | _met(queries)
+
+
+def _met(queries: Sequence[Future[BlobAnswer]]) -> dict[Place, Blob]:
+    known: dict[Place, Blob] = {}
+    for query in queries:
+        try:
+            answer = query.result()
+        except (SparkError, CancelledError):
+            continue
+        known.update((place, blob) for place, blob in answer.blobs.items() if blob is not None)
+    return known
 
 
 def _merge_base(client: GitHubClient, record: PullRecord, *, stop: Stop) -> CommitSha:
@@ -82,25 +213,6 @@ def _ends(draft: Draft, index: int, *, base: CommitSha, head: CommitSha) -> tupl
     old = None if file.status == "added" else Place(base, file.old_path or file.path)
     new = None if file.status == "removed" else Place(head, file.path)
     return old, new
-
-
-def _known_blobs(
-    client: GitHubClient, record: PullRecord, draft: Draft, wanted: Sequence[int], *, base: CommitSha, stop: Stop
-) -> dict[Place, Blob]:
-    """What GraphQL knows of all the blobs at once; empty where it is refused, for single reads follow anyway."""
-    if not client.has_token:
-        return {}
-    ends = [_ends(draft, index, base=base, head=record.pull.head_sha) for index in wanted]
-    places = [place for pair in ends for place in pair if place is not None]
-    queries = [client.submit(query_blobs, client, record.pull.repo, batch, stop=stop) for batch in batches(places, {})]
-    known: dict[Place, Blob] = {}
-    for query in queries:
-        try:
-            answer = query.result()
-        except SparkError:
-            continue
-        known.update((place, blob) for place, blob in answer.blobs.items() if blob is not None)
-    return known
 
 
 def _compare_one(

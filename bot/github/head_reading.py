@@ -15,7 +15,7 @@ from bot import log
 from bot.diff.model import FilePatch, FileStatus
 from bot.errors import SparkError
 from bot.github import limits
-from bot.github.blobs import BlobAnswer, Place, batches, query_blobs
+from bot.github.blobs import Blob, BlobAnswer, Place, batches, query_blobs
 from bot.github.client import GitHubClient
 from bot.github.head_files import PullHeadFiles
 from bot.github.known_texts import Home, KnownTexts
@@ -113,6 +113,16 @@ class HeadReading:
             self._queries = []
             return None
         return first.head
+
+    def blobs(self, paths: Sequence[str]) -> dict[Place, Blob]:
+        """What is asked for about these files anyway. Waits for it; what failed is left out."""
+        wanted = frozenset(paths)
+        queries = [query for batch, query in self._queries if any(place.path in wanted for place in batch)]
+        for query in queries:
+            query.start()
+        answers = [answer for query in queries if (answer := query.result()) is not None]
+        found = [pair for answer in answers for pair in answer.blobs.items()]
+        return {place: blob for place, blob in found if blob is not None and place.path in wanted}
 
     def files(self) -> HeadFiles:
         """The texts, for whoever wants them."""

@@ -30,9 +30,11 @@ _LINE: Final = 300
 _WAITING: Final = 16_000_000
 """Bytes that may wait to be worked out."""
 _REPOSITORIES: Final = 2_000
-"""Repositories of which the guidelines' names are known."""
+"""Repositories of which the guidelines' names are known, and large pulls of which the number of files is."""
 _GUIDELINES: Final = 16
 """Names known of one repository."""
+_LISTED: Final = 100
+"""Files of a pull up to which nothing is remembered of its list: it is one page."""
 
 Home = NewType("Home", str)
 """One repository of one GitHub."""
@@ -70,6 +72,7 @@ class KnownTexts:
         self._read: deque[_Read] = deque()
         self._waiting = 0
         self._guidelines: OrderedDict[Home, tuple[str, ...]] = OrderedDict()
+        self._listed: OrderedDict[tuple[Home, int], int] = OrderedDict()
 
     @property
     def held(self) -> int:
@@ -147,6 +150,20 @@ class KnownTexts:
                 self._guidelines[home] = tuple(names[:_GUIDELINES])
             while len(self._guidelines) > _REPOSITORIES:
                 self._guidelines.popitem(last=False)
+
+    def listed(self, home: Home, number: int) -> int:
+        """How many files the pull had when it was last read; 0 for few or unknown. A hint, and no more."""
+        with self._lock:
+            return self._listed.get((home, number), 0)
+
+    def learn_listed(self, home: Home, number: int, files: int) -> None:
+        """How many it has now."""
+        with self._lock:
+            self._listed.pop((home, number), None)
+            if files > _LISTED:
+                self._listed[home, number] = files
+            while len(self._listed) > _REPOSITORIES:
+                self._listed.popitem(last=False)
 
     def _known(self, home: Home, path: str, oid: str) -> bytes | None:
         self._touch(home, path, oid)

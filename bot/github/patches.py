@@ -117,13 +117,26 @@ def from_blobs(draft: Draft, index: int, old: bytes | None, new: bytes | None, *
     elif any(is_binary(data or b"") for data in (old, new)):
         draft.take(index, replace(bare(record, index, status_of(record)), binary=True))
     else:
-        hunks = compare(old or b"", new or b"")
+        hunks = whole(old, new) if old is None or new is None else compare(old, new)
         if hunks:
             _read(draft, index, hunks, source="the comparison of its two versions", trusted=True)
         elif old is None or new is None:
             draft.take(index, bare(record, index, status_of(record)))
         if index in draft.missing:
             draft.give_up(index, f"{draft.missing[index]}, and its two versions could not be compared")
+
+
+def whole(old: bytes | None, new: bytes | None) -> str:
+    """The hunks of a file that came (`old` is None) or went, as git prints them: there is nothing to compare."""
+    data, sign = (new, "+") if old is None else (old, "-")
+    if not data:
+        return ""
+    *lines, rest = data.decode("utf-8", "surrogateescape").split("\n")
+    count = len(lines) + bool(rest)
+    many = "1" if count == 1 else f"1,{count}"
+    head = f"@@ -0,0 +{many} @@\n" if sign == "+" else f"@@ -{many} +0,0 @@\n"
+    tail = f"{sign}{rest}\n\\ No newline at end of file\n" if rest else ""
+    return head + "".join(f"{sign}{line}\n" for line in lines) + tail
 
 
 def bare(record: FileRecord, index: int, status: FileStatus) -> FilePatch:

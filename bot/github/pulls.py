@@ -8,6 +8,7 @@ and no code of the pull is run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +17,8 @@ from bot.errors import ConfigError, OutsideError
 from bot.github import limits
 from bot.github.base_files import BaseFiles
 from bot.github.client import GitHubClient
-from bot.github.fallback import diff_is_allowed, fetch_diff, fill
+from bot.github.fallback import Resort, fetch_diff
+from bot.github.faults import Reply
 from bot.github.head_files import as_text
 from bot.github.head_reading import HeadReading
 from bot.github.known_texts import Home, KnownTexts, home_of
@@ -108,13 +110,21 @@ class PullSource:
     def _read(self) -> Reading:
         path = f"/repos/{self._repo}/pulls/{self._number}"
         doing = f"reading {self._repo}#{self._number}"
-        page = {"per_page": limits.PER_PAGE, "page": 1}
+
+        def page(number: int) -> Future[Reply]:
+            params = {"per_page": limits.PER_PAGE, "page": number}
+            return self._client.submit(self._client.get, f"{path}/files", stop=self._stop, doing=doing, params=params)
+
+        home = self._home(self._repo)
         pull = self._client.submit(self._client.get, path, stop=self._stop, doing=doing)
-        first = self._client.submit(self._client.get, f"{path}/files", stop=self._stop, doing=doing, params=page)
+        begun = [page(number) for number in range(1, 1 + _pages(self._texts.listed(home, self._number)))]
         # What earlier reviews have read is worked out while the first answers are waited for.
         self._texts.work_out()
         record = read_pull(pull.result())
-        pages = self._client.pages(f"{path}/files", stop=self._stop, doing=doing, first=first.result())
+        self._texts.learn_listed(home, self._number, record.totals.files)
+        # The pull is here before the first hundred entries with their diffs are.
+        begun += [page(number) for number in range(1 + len(begun), 1 + _pages(record.totals.files))]
+        pages = self._client.pages(f"{path}/files", stop=self._stop, doing=doing, begun=begun)
         return Reading(record=record, files=[file for reply in pages for file in read_files(reply)])
 
     def _diff(self, record: PullRecord) -> bytes | None:
@@ -136,15 +146,12 @@ class PullSource:
             self._client, pull, reading.files, number=self._head_of(), texts=self._texts, home=home, stop=self._stop
         )
         head.begin()
-        diff = None
-        if any(is_lacking(file) for file in reading.files) and diff_is_allowed(record):
-            diff = self._client.submit(self._diff, record)
+        resort = Resort(self._client, record, reading.files, diff=self._diff, texts=head.blobs, stop=self._stop)
+        if any(is_lacking(file) for file in reading.files):
+            resort.begin()
         draft = from_records(reading.files)
         if draft.missing:
-            if diff is None and diff_is_allowed(record):
-                diff = self._client.submit(self._diff, record)
-            found = diff.result() if diff is not None else None
-            fill(self._client, record, draft, diff=found, compare=self._compare, stop=self._stop)
+            resort.fill(draft, compare=self._compare)
         head.complete(draft, self._fields)
         answer = base.meet(pull)
         base_texts = self._base_texts(base, home, is_useful=answer is not None)
@@ -173,6 +180,11 @@ class PullSource:
         if is_useful:
             base.look(names)
         return texts
+
+
+def _pages(files: int) -> int:
+    """Pages of the list of `files` files; there is always one."""
+    return max(1, -(-min(files, limits.MAX_PULL_FILES) // limits.PER_PAGE))
 
 
 def _guidelines(config: str) -> tuple[str, ...]:

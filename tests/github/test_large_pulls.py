@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -37,10 +36,9 @@ def never(old: bytes, new: bytes) -> str:
 
 def rounds(desk: Any) -> list[list[str]]:
     """What was asked for, by round: a request that began after an answer waited for it."""
-    seen = sorted(desk.server.requests, key=lambda one: one.started)
-    found = [[seen[0]]]
-    for before, one in pairwise(seen):
-        if one.started - before.started > LATENCY / 2:
+    found: list[list[Any]] = []
+    for one in sorted(desk.server.requests, key=lambda one: one.started):
+        if not found or one.started >= min(other.started + other.seconds for other in found[-1]):
             found.append([])
         found[-1].append(one)
     return [sorted(_kind(one) for one in group) for group in found]
@@ -59,8 +57,10 @@ def _kind(seen: Any) -> str:
 def read(desk: Any, *, compare: Any = diff_blobs, texts: KnownTexts | None = None) -> Opened:
     desk.server.requests.clear()
     desk.server.latency = LATENCY
-    client, stop = desk.client(), desk.clock.stop()
-    return PullSource(client, desk.repo.full_name, 1, compare=compare, stop=stop, texts=texts).open()
+    # What is not waited for is over when the client is closed.
+    with desk.client() as client:
+        source = PullSource(client, desk.repo.full_name, 1, compare=compare, stop=desk.clock.stop(), texts=texts)
+        return source.open()
 
 
 FIRST = ["1", "graphql", "page 1"]

@@ -23,7 +23,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -173,8 +173,8 @@ class Reviews:
         assert isinstance(pulls, dict)
         self._pulls: dict[str, list[int]] = {name: list(numbers) for name, numbers in pulls.items()}
 
-    def one(self, files: int, effort: str, *, seen: bool) -> Run:
-        """Review the next pull of this size and post the review."""
+    def one(self, files: int, effort: str, *, seen: bool, begins: Callable[[], object] = lambda: None) -> Run:
+        """Review the next pull of this size and post the review; `begins` is called when that begins."""
         from bot.request import PullAsk, ReviewRequest  # noqa: PLC0415 - as above
         from bot.review.model import Effort  # noqa: PLC0415 - as above
 
@@ -182,6 +182,7 @@ class Reviews:
         name = f"bench/files-{files}#{number}"
         request = ReviewRequest(ask=PullAsk(name=name, post=True), effort=Effort(effort))
         time.sleep(REST)
+        begins()
         before = time.process_time()
         review = self._shared.job(request).run()
         cpu = time.process_time() - before

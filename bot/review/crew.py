@@ -1,22 +1,30 @@
 """The threads beside a review, and the one inbox through which they speak to it.
 
-Streams have a pool of their own, so that a flood of findings on trial never waits behind a stream or holds one up.
+Streams have a limit of their own, so that a flood of findings on trial never waits behind a stream or holds one up.
 Nothing that happens in a thread is lost: what it raises comes through the inbox too.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+from bot.review.threads import Threads, Work
 
 TRIALS = 32
 """Trials, analyzers and look-ups under way at once, at least; each is short."""
 TRIALS_A_STREAM = 2
 """Where many streams end together, their last findings are tried together: a thread that waits costs next to nothing."""
+
+OWN_REST = 0.2
+"""Seconds that threads of the crew's own are kept."""
 
 Message = TypeVar("Message")
 Result = TypeVar("Result")
@@ -30,19 +38,19 @@ class Failed:
 
 
 class Crew(Generic[Message]):
-    """Two pools and an inbox. Use it in a `with`: at its end every thread has come home.
+    """Two groups of threads and an inbox. Use it in a `with`: at its end all work has come home.
 
-    `on_error` is called when the `with` ends with an exception, before the threads are waited for: it must make them
-    come home soon.
+    `on_error` is called when the `with` ends with an exception, before the work under way is waited for: it must make that come
+    home soon. What had not begun by then is left undone.
     """
 
-    def __init__(self, *, streams: int, on_error: Callable[[], None]) -> None:
+    def __init__(self, *, streams: int, on_error: Callable[[], None], threads: Threads | None = None) -> None:
+        """`threads`: those of the process; without them the crew has its own."""
+        threads = threads or Threads(rest=OWN_REST)
         self._on_error = on_error
         self._inbox: SimpleQueue[Message | Failed] = SimpleQueue()
-        self._streams = ThreadPoolExecutor(max_workers=max(1, streams), thread_name_prefix="stream")
-        self._beside = ThreadPoolExecutor(
-            max_workers=max(TRIALS, TRIALS_A_STREAM * streams), thread_name_prefix="trial"
-        )
+        self._streams = _Group(threads, most=max(1, streams))
+        self._beside = _Group(threads, most=max(TRIALS, TRIALS_A_STREAM * streams))
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +60,8 @@ class Crew(Generic[Message]):
     ) -> None:
         if error is not None:
             self._on_error()
-        self._streams.shutdown(wait=True, cancel_futures=True)
-        self._beside.shutdown(wait=True, cancel_futures=True)
+        self._streams.end()
+        self._beside.end()
 
     def tell(self, message: Message) -> None:
         """Put a message into the inbox, from any thread."""
@@ -69,20 +77,78 @@ class Crew(Generic[Message]):
             raise message.error
         return message
 
-    def stream(self, work: Callable[[], None]) -> None:
-        """Run `work` in the pool of the streams."""
-        self._streams.submit(self._guarded, work)
+    def stream(self, work: Work) -> None:
+        """Run `work` as one of the streams."""
+        self._streams.run(partial(self._guarded, work))
 
-    def beside(self, work: Callable[[], None]) -> None:
-        """Run `work` in the other pool."""
-        self._beside.submit(self._guarded, work)
+    def beside(self, work: Work) -> None:
+        """Run `work` beside the streams."""
+        self._beside.run(partial(self._guarded, work))
 
     def look_up(self, ask: Callable[[], Result]) -> Future[Result]:
-        """Run `ask` in the other pool for its result; what it raises is the future's."""
-        return self._beside.submit(ask)
+        """Run `ask` beside the streams for its result; what it raises is the future's."""
+        future: Future[Result] = Future()
+        self._beside.run(partial(_answer, future, ask), forget=future.cancel)
+        return future
 
-    def _guarded(self, work: Callable[[], None]) -> None:
+    def _guarded(self, work: Work) -> None:
         try:
             work()
         except BaseException as error:  # noqa: BLE001 - handed to the review's own thread, which raises it there
             self._inbox.put(Failed(error=error))
+
+
+class _Group:
+    """Work of one kind: so much of it at once, the rest in turn."""
+
+    def __init__(self, threads: Threads, *, most: int) -> None:
+        self._threads = threads
+        self._most = most
+        self._state = threading.Condition()
+        self._waiting: deque[tuple[Work, Callable[[], object] | None]] = deque()
+        self._running = 0
+
+    def run(self, work: Work, *, forget: Callable[[], object] | None = None) -> None:
+        """Do it as soon as there is room. `forget` is called where the end comes before that."""
+        with self._state:
+            if self._running >= self._most:
+                self._waiting.append((work, forget))
+                return
+            self._running += 1
+        try:
+            self._threads.run(partial(self._go_on, work))
+        except BaseException:
+            # No thread could be started: nobody will come home.
+            with self._state:
+                self._running -= 1
+            raise
+
+    def end(self) -> None:
+        """Forget what has not begun, and wait for what has."""
+        with self._state:
+            left = list(self._waiting)
+            self._waiting.clear()
+        for _, forget in left:
+            if forget is not None:
+                forget()
+        with self._state:
+            self._state.wait_for(lambda: not self._running)
+
+    def _go_on(self, work: Work) -> None:
+        while True:
+            work()
+            with self._state:
+                if not self._waiting:
+                    self._running -= 1
+                    self._state.notify_all()
+                    return
+                work, _ = self._waiting.popleft()
+
+
+def _answer(future: Future[Result], ask: Callable[[], Result]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(ask())
+    except BaseException as error:  # noqa: BLE001 - whoever asks for the result is told
+        future.set_exception(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.review.events import ReviewEvent
 from bot.review.model import Effort, Review, Severity
 from bot.review.ports import Analyzer, Clock, Listener, Model, Publisher, Remembrance, ReviewDraft, Stop
+from bot.review.threads import Threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,8 @@ class Services:
     """Called with the finished review right before it is posted, so that it can be stored. False: it may not be posted."""
     memory: Remembrance | None = None
     """What the repository remembers; None where nobody keeps that."""
+    threads: Threads | None = None
+    """Those of the process, where it makes more than one review."""
 
 
 class Deaf:

@@ -76,7 +76,9 @@ class _Run:
         if config.budget.seconds is not None:
             services.stop.bring_forward(config.budget.seconds)
         self._model = services.model(config.budget.max_usd) if services.model is not None else None
-        self._crew: Crew[_Message] = Crew(streams=options.streams, on_error=services.stop.cancel)
+        self._crew: Crew[_Message] = Crew(
+            streams=options.streams, on_error=services.stop.cancel, threads=services.threads
+        )
         self._tally = Tally(notices=list(options.notices))
         self._docket = Docket(
             patch=opened.change.patch,

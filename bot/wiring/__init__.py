@@ -26,6 +26,7 @@ from bot.github.names import PullName, check_server, parse_pull_name
 from bot.github.pace import Pace
 from bot.request import AlreadyOpen, DiffAsk, Opening, PullAsk, RangeAsk, Reconfigured, ReviewRequest, StagedAsk
 from bot.review.ports import Clock, Listener, Opened, Publisher, Remembrance, ReviewDraft, Source, Stop
+from bot.review.threads import Threads
 
 if TYPE_CHECKING:
     from bot.analyzers.sarif import SarifFile
@@ -170,6 +171,7 @@ class Shared:
         self._lock = threading.Lock()
         self._models: dict[tuple[str, str], SparkModel] = {}
         self._github: GitHubClient | None = None
+        self._threads = Threads()
         self.texts: Final = KnownTexts()
         """Files that were read before."""
 
@@ -289,6 +291,7 @@ class Shared:
                 stop=stop,
                 keep=errand.keep if errand is not None else None,
                 memory=errand.memory if errand is not None else None,
+                threads=self._threads,
             ),
             # A server has loaded it all since it began, but connections grow old.
             warm=model.warm if model is not None else None,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bot.review.model import Effort
 from bot.review.ports import CallKind, Prompt
@@ -51,6 +52,9 @@ def numbered(number: int, line: str) -> str:
 
 def window(text: str, *, near: int) -> str:
     """Numbered lines: all of them where they fit, else as many around line `near` as do."""
+    whole = _whole(text)
+    if whole is not None:
+        return whole
     lines = text.removesuffix("\n").split("\n")
     shown: deque[str] = deque()
     start = end = min(max(0, near - 1), len(lines) - 1)
@@ -71,6 +75,15 @@ def window(text: str, *, near: int) -> str:
     if end < len(lines) - 1:
         shown.append(f"({len(lines) - end - 1} lines below are not shown)")
     return "\n".join(shown)
+
+
+@lru_cache(maxsize=128)
+def _whole(text: str) -> str | None:
+    """Every line, numbered; None where they don't fit. Kept, since each finding of a file is checked with the same text."""
+    if tokens(text) > FILE_TOKENS:
+        return None
+    lines = [numbered(number, line) for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1)]
+    return "\n".join(lines) if sum(map(tokens, lines)) <= FILE_TOKENS else None
 
 
 def _outwards(middle: int, count: int) -> Iterator[int]:

@@ -109,11 +109,14 @@ def test_help_is_acknowledged_before_anything_is_read_and_answered_once(room: An
 
 def test_a_question_is_answered_by_the_model_and_paid_for(room: Any) -> None:
     said = say(room, "/spark ask What does f return when a is empty?")
+    room.github.latency = 0.2
     ended, _ = answer(room, said)
-    paths = [seen.path.rpartition(room.name)[2] for seen in room.seen()]
-    assert paths.count(f"/pulls/{room.pull.number}/files") == 1
+    room.github.latency = 0.0
+    requests = [(seen.path.rpartition(room.name)[2], seen) for seen in room.seen()]
+    [files] = [seen for path, seen in requests if path == f"/pulls/{room.pull.number}/files"]
+    asked = next(seen for path, seen in requests if path == "/collaborators/mona/permission")
     # The change is read while it is still found out who asks.
-    assert paths.index(f"/pulls/{room.pull.number}/files") < paths.index("/collaborators/mona/permission")
+    assert files.started < asked.started + asked.seconds
     assert (ended.state, ended.error) == (JobState.DONE, "")
     (given,) = answers(room)
     assert len(given.body) > 40

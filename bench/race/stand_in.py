@@ -30,42 +30,13 @@ from bot.sandbox.github.payloads import payload_of
 from bot.sandbox.github.records import Hook, Pull
 from bot.sandbox.github.repo import Repo
 from race.model import ANSWER_TOKENS, FINDINGS, LATENCY, SHAPES, Shape
+from race.sources import source
 from race.world import APP_ID, AUTHOR, SLUG, USER, USER_TOKEN, actions_token
 
 _KEPT_BODY = 4_000
 """Characters of a write's body that are told: enough to see whether it shows a finding."""
 _NO_LIMITS = Rates(per_hour=10**9, per_hour_actions=10**9)
 """A race of an hour makes more calls than an account may; what is measured is no waiting for the next hour."""
-
-
-def source(number: int, shape: Shape, *, changed: bool) -> str:
-    """A small Python module; the change adds `shape.added` lines in functions of a dozen lines or more, far apart."""
-    lines = [f'"""Part {number}."""', "", "import math", ""]
-    block = max(12, shape.added // 20)
-    left = shape.added
-    at = 0
-    while left > 0 or at < 12:
-        lines += ["", f"def step_{at}(value):", f'    """Step {at}."""', f"    return math.sqrt(value + {at})", ""]
-        if at % 6 == 3 and left > 0:
-            new = min(left, block)
-            left -= new
-            if changed:
-                lines += _added(at, new)
-        at += 1
-    return "\n".join(lines) + "\n"
-
-
-def _added(at: int, number: int) -> list[str]:
-    """So many lines, as functions of up to 25."""
-    if number > 25:
-        return _added(at, 25) + _added(at + 1, number - 25)
-    lines = [
-        "",
-        f"def more_{at}(values):",
-        "    total = 0",
-        *(f"    total += values[{index}]" for index in range(number - 4)),
-    ]
-    return [*lines, "    return total"][:number]
 
 
 class GitHub:

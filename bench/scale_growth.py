@@ -1,0 +1,155 @@
+"""What a review costs as the change grows: the part of bench/scale.py that has one process and no waiting in it.
+
+`spark review --pr --post` in a process of its own for each size, against a GitHub without latency and an endpoint without a pace,
+so what is left is Spark's own work (and, in the seconds by the clock, the stand-ins', which share the two cores). Every size must be
+reviewed whole, or the run fails.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from race.model import Shape
+from race.sources import source
+from webhook_parts import ROOT
+
+from bot.sandbox.endpoint import endpoint_process
+from bot.sandbox.github import GitHubOptions, GitHubServer
+from bot.sandbox.github.repo import Repo
+
+FILES: Final = (1, 3, 10, 30, 100, 300, 1000)
+"""Changed files, 24 added lines in each."""
+LINES: Final = (10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
+"""Added lines, all in one file."""
+TOKEN: Final = "token-of-the-growth"
+LONGEST: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """One size."""
+
+    kind: str
+    """`files` or `lines`."""
+    size: int
+    seconds: float
+    """Of the whole process."""
+    cpu: float
+    memory: float
+    """MB at most."""
+    hunks: int
+    calls: int
+    """To the endpoint."""
+    fallen_short: tuple[str, ...] = ()
+    """What was skipped, as the review says itself."""
+
+
+def growth(kind: str, sizes: Sequence[int], *, runs: int) -> list[Grown]:
+    """Each size, the run with the least CPU of `runs`: what else the machine did only ever adds to it."""
+    with ExitStack() as stack:
+        github = stack.enter_context(GitHubServer(GitHubOptions()))
+        endpoint = stack.enter_context(endpoint_process(["--tps", "1000000", "--ttft", "0", "--script", "tokens:60"]))
+        github.world.user("mona", TOKEN)
+        repo = github.world.create_repo("growth/service")
+        repo.permission("mona", "write")
+        found = []
+        for size in sizes:
+            number = _opened(repo, kind, size)
+            tried = [_review(github, endpoint, number, kind, size) for _ in range(runs)]
+            found.append(min(tried, key=lambda one: one.cpu))
+        return found
+
+
+def _opened(repo: Repo, kind: str, size: int) -> int:
+    shape = Shape(name="", files=size, added=24) if kind == "files" else Shape(name="", files=1, added=size)
+    texts = [
+        {f"src/part_{at:04}.py": source(at, shape, changed=changed).encode() for at in range(shape.files)}
+        for changed in (False, True)
+    ]
+    base, topic = f"base-{kind}-{size}", f"topic-{kind}-{size}"
+    start = repo.commit(base, texts[0], "Start", "mona")
+    repo.branch(topic, start)
+    repo.commit(topic, texts[1], "More", "mona")
+    return repo.open_pull("More", "Adds lines.", head=topic, base=base, author="mona").number
+
+
+def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: int) -> Grown:
+    """Look at the pull, without posting: every run then finds it as it was."""
+    with tempfile.TemporaryDirectory(prefix="spark-bench-") as folder:
+        out = Path(folder) / "review.json"
+        foreign = ("SPARK_", "OPENAI_", "GITHUB_", "GIT_")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
+            "PYTHONPATH": str(ROOT),
+            "HOME": folder,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_API_URL": github.api_url,
+            "GITHUB_GRAPHQL_URL": github.graphql_url,
+            "SPARK_BASE_URL": endpoint,
+            "SPARK_API_KEY": "bench",
+            "SPARK_EFFORT": "instant",
+        }
+        command = ["-m", "bot", "review", "--pr", f"growth/service#{number}", "--format", "json", "--output", str(out)]
+        began = time.monotonic()
+        with (Path(folder) / "log").open("w+") as log:
+            process = subprocess.Popen([sys.executable, *command], cwd=folder, env=env, stdout=log, stderr=log)
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            seconds = time.monotonic() - began
+            if process.returncode or not out.exists():
+                log.seek(0)
+                raise RuntimeError(f"{size} {kind}: exit code {process.returncode}\n{log.read()[-2000:]}")
+        review = json.loads(out.read_text())
+    coverage = review["coverage"]
+    if coverage["holes"] or coverage["reviewed"] != coverage["hunks"]:
+        raise RuntimeError(f"{size} {kind}: {coverage['reviewed']} of {coverage['hunks']} hunks; {coverage['holes']}")
+    return Grown(
+        kind=kind,
+        size=size,
+        seconds=seconds,
+        cpu=used.ru_utime + used.ru_stime,
+        memory=used.ru_maxrss / 1024,
+        hunks=coverage["hunks"],
+        calls=review["usage"]["calls"],
+        fallen_short=tuple(f"{skip['path']}: {skip['reason']}" for skip in coverage["skipped"]),
+    )
+
+
+def exponent(found: Sequence[Grown], value: str) -> float:
+    """How a figure grows beyond that of the smallest size: the slope in a log-log plot over the upper half. 1 is linear."""
+    fixed = float(getattr(found[0], value))
+    points = [
+        (math.log(one.size), math.log(more))
+        for one in found[len(found) // 2 :]
+        if (more := getattr(one, value) - fixed) > 0
+    ]
+    if len(points) < 2:
+        return 0.0
+    x0, y0 = (sum(column) / len(points) for column in zip(*points, strict=True))
+    slope: float = sum((x - x0) * (y - y0) for x, y in points) / sum((x - x0) ** 2 for x, _ in points)
+    return slope
+
+
+def table(found: Sequence[Grown]) -> str:
+    """One row for each size."""
+    kind = found[0].kind
+    rows = [
+        f"| {'changed files' if kind == 'files' else 'added lines in one file'} | hunks | calls | whole process | CPU | CPU beyond the smallest, each | peak memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in found:
+        each = (one.cpu - found[0].cpu) / one.size * 1e3
+        rows.append(
+            f"| {one.size:,} | {one.hunks:,} | {one.calls:,} | {one.seconds:.2f} s | {one.cpu:.2f} s | {each:.2f} ms | {one.memory:.0f} MB |"
+        )
+    return "\n".join(rows)

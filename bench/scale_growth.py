@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from race.meter import Meter
 from race.model import Shape
 from race.sources import source
 from webhook_parts import ROOT
@@ -100,15 +101,22 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
             "SPARK_EFFORT": "instant",
         }
         command = ["-m", "bot", "review", "--pr", f"growth/service#{number}", "--format", "json", "--output", str(out)]
-        began = time.monotonic()
         with (Path(folder) / "log").open("w+") as log:
-            process = subprocess.Popen([sys.executable, *command], cwd=folder, env=env, stdout=log, stderr=log)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            seconds = time.monotonic() - began
-            if process.returncode or not out.exists():
+            with Meter() as meter:
+                began = time.monotonic()
+                code = subprocess.run(
+                    [sys.executable, *command],
+                    cwd=folder,
+                    env=env,
+                    stdout=log,
+                    stderr=log,
+                    timeout=LONGEST,
+                    check=False,
+                ).returncode
+                seconds = time.monotonic() - began
+            if code or not out.exists():
                 log.seek(0)
-                raise RuntimeError(f"{size} {kind}: exit code {process.returncode}\n{log.read()[-2000:]}")
+                raise RuntimeError(f"{size} {kind}: exit code {code}\n{log.read()[-2000:]}")
         review = json.loads(out.read_text())
     coverage = review["coverage"]
     if coverage["holes"] or coverage["reviewed"] != coverage["hunks"]:
@@ -117,8 +125,8 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
         kind=kind,
         size=size,
         seconds=seconds,
-        cpu=used.ru_utime + used.ru_stime,
-        memory=used.ru_maxrss / 1024,
+        cpu=meter.cpu,
+        memory=meter.memory,
         hunks=coverage["hunks"],
         calls=review["usage"]["calls"],
         fallen_short=tuple(f"{skip['path']}: {skip['reason']}" for skip in coverage["skipped"]),

@@ -6,7 +6,7 @@ Text is `str` decoded with `utf-8` and `surrogateescape`, so that bytes which ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -118,6 +118,23 @@ class FilePatch:
     old_sha: str | None = None
     """Blob id before, as printed: possibly abbreviated, None when the header has none."""
     new_sha: str | None = None
+    _words: dict[Side, dict[str, list[tuple[HunkKey, Sequence[Line], int]]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def standing(self, side: Side, words: str) -> Sequence[tuple[HunkKey, Sequence[Line], int]]:
+        """The lines of these words on `side`, in order: each as its hunk, that hunk's lines of the side, and its place in them.
+
+        White space counts as one space, and none at the ends. What is found once is kept: who asks for one line asks for many.
+        """
+        if side not in self._words:
+            found: dict[str, list[tuple[HunkKey, Sequence[Line], int]]] = {}
+            for hunk in self.hunks:
+                lines = tuple(hunk.on(side))
+                for index, line in enumerate(lines):
+                    found.setdefault(" ".join(line.text.split()), []).append((hunk.key, lines, index))
+            self._words[side] = found
+        return self._words[side].get(words, ())
 
     @property
     def added(self) -> int:

@@ -55,16 +55,10 @@ def _earlier(anchor: Anchor, text: tuple[str, ...], file: FilePatch) -> int:
     """How often `text` begins on a line of the file's diff before the anchor, on its side."""
     if not text:
         return 0
-    word = text[0].partition(" ")[0]
     count = 0
-    for hunk in file.hunks:
-        if hunk.key.hunk > anchor.hunk.hunk:
+    # Not line by line: a hunk can have 40,000, and a file as many findings.
+    for key, lines, index in file.standing(anchor.side, text[0]):
+        if key.hunk > anchor.hunk.hunk or lines[index].number >= anchor.start_line:
             break
-        lines = list(hunk.on(anchor.side))
-        for index, line in enumerate(lines):
-            if line.number >= anchor.start_line:
-                break
-            # The cheap test first: a hunk can have 40,000 lines.
-            if word in line.text and text == tuple(normal(other.text) for other in lines[index : index + len(text)]):
-                count += 1
+        count += text == tuple(normal(other.text) for other in lines[index : index + len(text)])
     return count

@@ -8,12 +8,12 @@ resolves to a line outside the diff, and no anchor reaches over the edge of a hu
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2s
-from itertools import dropwhile, takewhile
 
-from bot.diff.model import Anchor, FilePatch, Hunk, HunkKey, Line, Patch, Side, printable
+from bot.diff.model import Anchor, FilePatch, Hunk, HunkKey, Line, LineKind, Patch, Side, printable
 
 LONG_LINE = 2000
 """Characters from which on a line is shown shortened (`show`); no suggestion is proven on such a line (`edit.prove`)."""
@@ -21,6 +21,7 @@ LONG_LINE = 2000
 _SHOWN_HEAD, _SHOWN_TAIL = 1500, 200
 # Crockford's base 32: no letter is mistaken for a digit, so that a sloppy copy still reads.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _SLOPPY = str.maketrans("oil", "011")
 _TAG = re.compile(r"\s*[+\- ]?\s*([RrLl])\s*(\d{1,9})\s*#\s*([0-9A-Za-z]{3})(?![0-9A-Za-z])\s*(?:\|.*)?", re.DOTALL)
 _UNSEEN = {code: chr(0x2400 + code) for code in range(0x20) if code != 0x09}
@@ -48,14 +49,15 @@ class Unresolved:
 
 def tag(line: Line) -> str:
     """The tag of `line`, such as `R42#k3f`."""
-    return f"{line.side[0]}{line.number}#{line_hash(line.text)}"
+    if line.kind is LineKind.REMOVED:
+        return f"L{line.old}#{line_hash(line.text)}"
+    return f"R{line.new}#{line_hash(line.text)}"
 
 
 def line_hash(text: str) -> str:
     """Three characters of a hash of `text`; white space at its end, and so a carriage return, does not count."""
-    digest = blake2s(text.rstrip().encode("utf-8", "surrogatepass"), digest_size=2).digest()
-    bits = int.from_bytes(digest, "big")
-    return _ALPHABET[bits >> 10 & 31] + _ALPHABET[bits >> 5 & 31] + _ALPHABET[bits & 31]
+    high, low = blake2s(text.rstrip().encode("utf-8", "surrogatepass"), digest_size=2).digest()
+    return _PAIRS[(high & 127) << 3 | low >> 5] + _ALPHABET[low & 31]
 
 
 def show(hunk: Hunk) -> tuple[str, ...]:
@@ -68,12 +70,14 @@ def show(hunk: Hunk) -> tuple[str, ...]:
 
 
 def _shown(text: str) -> str:
+    if len(text) <= LONG_LINE and text.isascii() and text.isprintable():
+        # Most lines: they hide nothing.
+        return text
     text = text.removesuffix("\r")
     if len(text) > LONG_LINE:
         left_out = len(text) - _SHOWN_HEAD - _SHOWN_TAIL
         text = f"{text[:_SHOWN_HEAD]} …[{left_out} characters not shown]… {text[-_SHOWN_TAIL:]}"
-    # Most lines: they hide nothing.
-    return text if text.isascii() and text.isprintable() else printable(text).translate(_UNSEEN)
+    return printable(text).translate(_UNSEEN)
 
 
 def parse_tag(text: str) -> Tag | None:
@@ -161,10 +165,16 @@ def _named(side: Side, number: int) -> str:
     return f"line {number}" if side is Side.RIGHT else f"old line {number}"
 
 
+def _number(line: Line) -> int:
+    return line.number
+
+
 def _anchor(file: FilePatch, hunk: Hunk, side: Side, start: int, end: int, claimed: str) -> Anchor | Unresolved:
-    # Numbers grow along a side. A model may point at each line of a hunk of thousands.
-    lines = list(takewhile(lambda line: line.number <= end, dropwhile(lambda line: line.number < start, hunk.on(side))))
-    if len(lines) != end - start + 1:
+    # Numbers grow along a side. A model or a tool may point at each line of a hunk of thousands.
+    there = file.lines(hunk, side)
+    at = bisect_left(there, start, key=_number)
+    lines = there[at : at + end - start + 1]
+    if len(lines) != end - start + 1 or (lines[0].number, lines[-1].number) != (start, end):
         # On LEFT only removed lines can be commented; those between them belong to RIGHT.
         return Unresolved(claimed=claimed, reason="not all of its lines were removed")
     return Anchor(

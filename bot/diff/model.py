@@ -122,6 +122,16 @@ class FilePatch:
         init=False, repr=False, compare=False, default_factory=dict
     )
 
+    _sides: dict[tuple[HunkKey, Side], Sequence[Line]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def lines(self, hunk: Hunk, side: Side) -> Sequence[Line]:
+        """`hunk.on(side)`, of a hunk of this file, kept: who looks for one line of a long hunk looks for many."""
+        if (hunk.key, side) not in self._sides:
+            self._sides[hunk.key, side] = tuple(hunk.on(side))
+        return self._sides[hunk.key, side]
+
     def standing(self, side: Side, words: str) -> Sequence[tuple[HunkKey, Sequence[Line], int]]:
         """The lines of these words on `side`, in order: each as its hunk, that hunk's lines of the side, and its place in them.
 
@@ -130,7 +140,7 @@ class FilePatch:
         if side not in self._words:
             found: dict[str, list[tuple[HunkKey, Sequence[Line], int]]] = {}
             for hunk in self.hunks:
-                lines = tuple(hunk.on(side))
+                lines = self.lines(hunk, side)
                 for index, line in enumerate(lines):
                     found.setdefault(" ".join(line.text.split()), []).append((hunk.key, lines, index))
             self._words[side] = found

@@ -74,7 +74,7 @@ def grown(runs: int) -> tuple[str, dict[str, str]]:
         parts += [
             scale_growth.table(found),
             "",
-            f"Exponent over the upper half, beyond the smallest size: CPU {slopes[0]:.2f}, memory {slopes[1]:.2f}: {told}.",
+            f"Exponent, beyond the smallest size: CPU {slopes[0]:.2f}, memory {slopes[1]:.2f}: {told}.",
             *_short(found),
             "",
         ]

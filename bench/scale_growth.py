@@ -35,6 +35,8 @@ LINES: Final = (10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
 """Added lines, all in one file."""
 TOKEN: Final = "token-of-the-growth"
 LONGEST: Final = 120.0
+GROWN: Final = 0.25
+"""Of the fixed cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +136,13 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
 
 
 def exponent(found: Sequence[Grown], value: str) -> float:
-    """How a figure grows beyond that of the smallest size: the slope in a log-log plot over the upper half. 1 is linear."""
+    """How a figure grows beyond that of the smallest size: the slope in a log-log plot, 1 is linear.
+
+    Of the sizes at which it has grown by `GROWN`: below, the growth is less than what a run is off. 0 where fewer than two have.
+    """
     fixed = float(getattr(found[0], value))
     points = [
-        (math.log(one.size), math.log(more))
-        for one in found[len(found) // 2 :]
-        if (more := getattr(one, value) - fixed) > 0
+        (math.log(one.size), math.log(more)) for one in found if (more := getattr(one, value) - fixed) >= GROWN * fixed
     ]
     if len(points) < 2:
         return 0.0

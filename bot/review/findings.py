@@ -6,6 +6,7 @@ which streams deliver does not change the result. A dropped slot stays, to catch
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -37,6 +38,7 @@ class Settled:
 @dataclass(slots=True)
 class _Slot:
     finding: Finding
+    number: int
     settled: bool = False
     dropped: bool = False
     into: _Slot | None = None
@@ -49,13 +51,16 @@ class Board:
 
     def __init__(self) -> None:
         self._slots: list[_Slot] = []
+        self._near: defaultdict[object, set[int]] = defaultdict(set)
+        """Slots by what `same` asks for first, a fingerprint or a hunk: among thousands of findings few have either."""
 
     def add(self, finding: Finding) -> Added:
         """Put `finding` into the slot of the same one, or into a new slot.
 
         The model's word never goes straight into a tool's slot: it has to pass its trial first, in a slot of its own.
         """
-        for number, slot in enumerate(self._slots):
+        for number in self._candidates(finding):
+            slot = self._slots[number]
             if not same(slot.finding, finding):
                 continue
             if finding.source == "model" and slot.finding.source != "model":
@@ -66,10 +71,13 @@ class Board:
             target = slot.into or slot
             if target.settled and not target.dropped:
                 target.finding = combine(target.finding, _tried(finding))
+                self._note(target)
             else:
                 target.others.append(_tried(finding))
             return Added(slot=number, is_new=False, merged=_duplicate(finding, target))
-        self._slots.append(_Slot(finding))
+        new = _Slot(finding, len(self._slots))
+        self._slots.append(new)
+        self._note(new)
         return Added(slot=len(self._slots) - 1, is_new=True)
 
     def settle(self, number: int, finding: Finding) -> Settled:
@@ -82,12 +90,15 @@ class Board:
             finding = combine(finding, other)
         slot.finding, slot.settled = finding, True
         slot.others.clear()
-        twins = [twin for twin in self._slots if twin is not slot and _is_twin(twin, finding)]
+        self._note(slot)
+        near = [self._slots[other] for other in self._candidates(finding)]
+        twins = [twin for twin in near if twin is not slot and _is_twin(twin, finding)]
         if not twins:
             return Settled(finding=finding)
         # Of several results of tools on one line, the one that is most alike in words.
         twin = max(twins, key=lambda other: likeness(other.finding, finding))
         twin.finding = combine(twin.finding, finding)
+        self._note(twin)
         slot.dropped, slot.into = True, twin
         return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
 
@@ -99,7 +110,17 @@ class Board:
             slot.finding, slot.others = tools[0], tools[1:]
             return self.settle(number, tools[0])
         slot.finding, slot.dropped, slot.settled = dropped.finding, True, True
+        self._note(slot)
         return None
+
+    def _note(self, slot: _Slot) -> None:
+        """The slot has this finding now. Where it was found before it stays too: `same` decides."""
+        for key in _keys(slot.finding):
+            self._near[key].add(slot.number)
+
+    def _candidates(self, finding: Finding) -> list[int]:
+        """Slots that may have the same, in order."""
+        return sorted(set().union(*(self._near.get(key, ()) for key in _keys(finding))))
 
     def findings(self) -> tuple[Finding, ...]:
         """Every kept finding: most severe first, then in the order of the diff."""
@@ -115,6 +136,11 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _order(finding: Finding) -> tuple[int, int, int, int, str]:
     anchor = finding.anchor
     return (-finding.severity.rank, anchor.hunk.file, anchor.hunk.hunk, anchor.start_line, finding.fingerprint)
+
+
+def _keys(finding: Finding) -> tuple[object, object]:
+    anchor = finding.anchor
+    return finding.fingerprint, (anchor.path, anchor.side, anchor.hunk)
 
 
 def _is_twin(slot: _Slot, finding: Finding) -> bool:

@@ -200,7 +200,7 @@ def _marker(
         misplaced=review.misplaced,
         skipped=review.coverage.skipped,
         homeless=homeless,
-        numbers=ready.digests,
+        numbered=ready.numbered,
     )
     return RoundMarker(round=current.since.round, rules=current.rules, seen=seen)
 

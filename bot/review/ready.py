@@ -5,12 +5,11 @@ It reads every line of the change, some milliseconds a thousand. Belongs to the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
-from bot.diff.model import HunkKey, Patch
+from bot.diff.model import Patch
 from bot.review.render.redact import Redactor
-from bot.review.seen import digests_by_hunk
+from bot.review.seen import Numbered
 
 
 class Ready:
@@ -18,7 +17,7 @@ class Ready:
 
     def __init__(self, patch: Patch) -> None:
         self._patch = patch
-        self._is_new = True
+        self.is_prepared = False
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -26,12 +25,11 @@ class Ready:
         return Redactor(self._patch)
 
     @cached_property
-    def digests(self) -> Mapping[HunkKey, frozenset[int]]:
-        """The numbers of each hunk's changed lines; see `seen.digests`."""
-        return digests_by_hunk(self._patch)
+    def numbered(self) -> Numbered:
+        """The changed lines; their numbers are made when they are asked for."""
+        return Numbered(self._patch)
 
     def prepare(self) -> None:
         """Make all of it, once. For a moment in which there is nothing else to do."""
-        if self._is_new:
-            self._is_new = False
-            _ = self.redactor, self.digests
+        self.is_prepared = True
+        _ = self.redactor, self.numbered.by_hunk

@@ -19,7 +19,7 @@ from bot.review.memory import Recall
 from bot.review.model import Change, Effort, Finding, FindingStatus, Misplaced
 from bot.review.render.markers import MOST_SEEN, read_finding_markers
 from bot.review.scope import Since, Skip
-from bot.review.seen import digests_by_hunk, fresh_lines, in_short, still_seen
+from bot.review.seen import Numbered
 
 CONVERGES_AT: Final = 3
 """From this round on, new low findings on code that was reviewed before are held back."""
@@ -72,20 +72,26 @@ def rules_of(effort: Effort, config: RepoConfig, guidelines: Mapping[str, str]) 
 
 
 def begin_round(
-    recall: Recall, *, change: Change, kept: Sequence[FilePatch], rules: str | None, full: str = ""
+    recall: Recall,
+    *,
+    change: Change,
+    kept: Sequence[FilePatch],
+    rules: str | None,
+    full: str = "",
+    numbered: Numbered | None = None,
 ) -> Round:
     """What this review looks at: everything, with the reason, or the hunks that have lines no earlier round has seen.
 
     `rules` None: no model looks at anything, so nothing of what was seen is put aside and the rules stay the last ones.
-    `full`: why everything is asked for.
+    `full`: why everything is asked for. `numbered`: the lines of the change, where they may have numbers already.
     """
-    last, patch = recall.last, change.patch
+    last, numbered = recall.last, numbered or Numbered(change.patch)
     seen = None if last is None else last.seen
-    fresh = None if seen is None else fresh_lines(patch, seen)
+    fresh = None if seen is None else numbered.fresh_lines(seen)
     why_all = _why_all(recall, rules=rules, full=full)
     carried: frozenset[int] = frozenset()
     if seen is not None and (rules is None or not why_all):
-        carried = still_seen(patch, seen)
+        carried = numbered.still_seen(seen)
     number = 1 if last is None else last.round if last.head == change.head else last.round + 1
     known = "" if last is None else last.rules
     if why_all or last is None or fresh is None:
@@ -160,13 +166,13 @@ def seen_after(
     misplaced: Sequence[Misplaced],
     skipped: Sequence[Skip],
     homeless: Collection[str] = (),
-    numbers: Mapping[HunkKey, frozenset[int]] | None = None,
+    numbered: Numbered | None = None,
 ) -> frozenset[int]:
     """Digests of what the next round need not look at: what every pass saw whole, and what is carried.
 
     Left out is what would be forgotten with it: hunks with a finding that has no thread (over the limit of comments, one of the
     fingerprints `homeless`, or in a post that may not come to pass), files with a finding that has no place, files that were
-    shown in part. `numbers`: of each hunk of the patch (`seen.digests_by_hunk`), where they are there already.
+    shown in part. `numbered`: the lines of the patch, where they may have numbers already.
     """
     paths = {lost.path for lost in misplaced} | {skip.path for skip in skipped if skip.is_gap}
     hunks = {
@@ -177,7 +183,7 @@ def seen_after(
     posted = [finding for finding in findings if finding.status is FindingStatus.POSTED]
     hunks |= {finding.anchor.hunk for finding in posted[SURE:]}
     settled = {key for key in whole if key not in hunks and patch.file(key.file).path not in paths}
-    if numbers is None:
-        numbers = digests_by_hunk(patch)
+    numbered = numbered or Numbered(patch)
+    numbers = numbered.by_hunk
     seen = current.carried.union(*(numbers[key] for key in settled if key in numbers))
-    return seen if len(seen) <= MOST_SEEN else in_short(patch, seen)
+    return seen if len(seen) <= MOST_SEEN else numbered.in_short(seen)

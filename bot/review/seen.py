@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -52,60 +53,65 @@ class _Changed(NamedTuple):
 
 
 def digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozenset[int]:
-    """An 80-bit number for each added or removed line of these hunks; of all where `hunks` is None."""
-    wanted = None if hunks is None else frozenset(hunks)
-    return frozenset(
-        _digest(changed.pair, changed.number) for changed in _changed(patch) if wanted is None or changed.hunk in wanted
-    )
-
-
-def digests_by_hunk(patch: Patch) -> dict[HunkKey, frozenset[int]]:
-    """`digests` of each hunk with a changed line by itself."""
-    found: defaultdict[HunkKey, set[int]] = defaultdict(set)
-    for changed in _changed(patch):
-        found[changed.hunk].add(_digest(changed.pair, changed.number))
-    return {key: frozenset(numbers) for key, numbers in found.items()}
-
-
-def hunk_digests(patch: Patch, *, hunks: Collection[HunkKey] | None = None) -> frozenset[int]:
-    """One number for each of these hunks; of all where `hunks` is None. For changes with too many lines to carry."""
-    found = _of_hunks(patch)
-    return frozenset(found.values() if hunks is None else (found[key] for key in hunks if key in found))
+    """The numbers of the changed lines of these hunks; of all where `hunks` is None."""
+    by_hunk = Numbered(patch).by_hunk
+    return frozenset().union(*(numbers for key, numbers in by_hunk.items() if hunks is None or key in hunks))
 
 
 def fresh_lines(patch: Patch, seen: frozenset[int]) -> dict[HunkKey, frozenset[tuple[Side, int]]]:
     """The changed lines that `seen` (of an earlier round) does not have. Hunks without any are not in it."""
-    whole = {key for key, number in _of_hunks(patch).items() if number in seen}
-    twins: defaultdict[_Pair, list[_Changed]] = defaultdict(list)
-    for changed in _changed(patch):
-        twins[changed.pair].append(changed)
-    fresh: defaultdict[HunkKey, set[tuple[Side, int]]] = defaultdict(set)
-    for pair, group in twins.items():
-        was_seen = [_digest(pair, changed.number) in seen for changed in group]
-        # Where the last one is known, there are no more of them than there were, so each has its old number.
-        new = group if not was_seen[-1] else [changed for changed, old in zip(group, was_seen, strict=True) if not old]
-        for changed in new:
-            if changed.hunk not in whole:
-                fresh[changed.hunk].add((changed.line.side, changed.line.number))
-    return {key: frozenset(lines) for key, lines in fresh.items()}
+    return Numbered(patch).fresh_lines(seen)
 
 
-def still_seen(patch: Patch, seen: frozenset[int]) -> frozenset[int]:
-    """What of `seen` is about this change."""
-    return seen & (digests(patch) | hunk_digests(patch))
+class Numbered:
+    """The changed lines of a patch with their numbers, which are made when they are first asked for, and once."""
 
+    def __init__(self, patch: Patch) -> None:
+        self._patch = patch
 
-def in_short(patch: Patch, seen: frozenset[int]) -> frozenset[int]:
-    """`seen` by whole hunks: fewer numbers, and a hunk of which a line is new has to be looked at whole."""
-    fresh = fresh_lines(patch, seen)
-    return hunk_digests(patch, hunks=[hunk.key for hunk in patch.hunks() if hunk.key not in fresh])
+    @cached_property
+    def _lines(self) -> tuple[tuple[_Changed, int], ...]:
+        return tuple((changed, _digest(changed.pair, changed.number)) for changed in _changed(self._patch))
 
+    @cached_property
+    def by_hunk(self) -> Mapping[HunkKey, frozenset[int]]:
+        """An 80-bit number for each added or removed line, of each hunk that has any."""
+        found: defaultdict[HunkKey, set[int]] = defaultdict(set)
+        for changed, number in self._lines:
+            found[changed.hunk].add(number)
+        return {key: frozenset(numbers) for key, numbers in found.items()}
 
-def _of_hunks(patch: Patch) -> dict[HunkKey, int]:
-    lines: defaultdict[HunkKey, list[str]] = defaultdict(list)
-    for changed in _changed(patch):
-        lines[changed.hunk].append(f"{_digest(changed.pair, changed.number):x}")
-    return {key: _number(("hunk", *numbers)) for key, numbers in lines.items()}
+    @cached_property
+    def of_hunks(self) -> Mapping[HunkKey, int]:
+        """One number for each hunk with a changed line. For changes with too many lines to carry."""
+        lines: defaultdict[HunkKey, list[str]] = defaultdict(list)
+        for changed, number in self._lines:
+            lines[changed.hunk].append(f"{number:x}")
+        return {key: _number(("hunk", *numbers)) for key, numbers in lines.items()}
+
+    def fresh_lines(self, seen: frozenset[int]) -> dict[HunkKey, frozenset[tuple[Side, int]]]:
+        """As the function of this name."""
+        whole = {key for key, number in self.of_hunks.items() if number in seen}
+        twins: defaultdict[_Pair, list[tuple[_Changed, int]]] = defaultdict(list)
+        for changed, number in self._lines:
+            twins[changed.pair].append((changed, number))
+        fresh: defaultdict[HunkKey, set[tuple[Side, int]]] = defaultdict(set)
+        for group in twins.values():
+            # Where the last one is known, there are no more of them than there were, so each has its old number.
+            is_any_new = group[-1][1] not in seen
+            for changed, number in group:
+                if (is_any_new or number not in seen) and changed.hunk not in whole:
+                    fresh[changed.hunk].add((changed.line.side, changed.line.number))
+        return {key: frozenset(lines) for key, lines in fresh.items()}
+
+    def still_seen(self, seen: frozenset[int]) -> frozenset[int]:
+        """What of `seen` is about this change."""
+        return seen & frozenset().union(*self.by_hunk.values(), self.of_hunks.values())
+
+    def in_short(self, seen: frozenset[int]) -> frozenset[int]:
+        """`seen` by whole hunks: fewer numbers, and a hunk of which a line is new has to be looked at whole."""
+        fresh = self.fresh_lines(seen)
+        return frozenset(number for key, number in self.of_hunks.items() if key not in fresh)
 
 
 def _changed(patch: Patch) -> Iterator[_Changed]:

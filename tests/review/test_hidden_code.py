@@ -10,7 +10,7 @@ from bot.diff.model import Patch
 from bot.diff.parse import read_patch
 from bot.review.recall import line_digest
 from bot.review.render.markers import MOST_SEEN
-from bot.review.seen import digests, fresh_lines, hunk_digests, in_short, still_seen
+from bot.review.seen import Numbered, digests, fresh_lines
 
 BASE = """\
 def admin(user):
@@ -109,10 +109,11 @@ def test_a_change_of_many_lines_is_remembered_by_hunks() -> None:
     first, second, third = (hunk.key for hunk in patch.hunks())
     seen = digests(patch, hunks=[first, second])
     assert len(seen) == MOST_SEEN + 1
-    short = in_short(patch, seen)
-    assert short == hunk_digests(patch, hunks=[first, second])
+    now = Numbered(patch)
+    short = now.in_short(seen)
+    assert short == {now.of_hunks[first], now.of_hunks[second]}
     assert set(fresh_lines(patch, short)) == {third}
-    assert still_seen(patch, short) == short
+    assert now.still_seen(short) == short
     less = patch_of((2, [], lines[:-1]), (9, [], ["    x()"]), (16, [], ["    y()"]))
     assert set(fresh_lines(less, short)) == {first, third}
-    assert still_seen(less, short) == hunk_digests(patch, hunks=[second])
+    assert Numbered(less).still_seen(short) == {now.of_hunks[second]}

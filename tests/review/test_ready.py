@@ -7,7 +7,7 @@ import threading
 from bot.diff.parse import read_patch
 from bot.review.crew import Crew
 from bot.review.ready import Ready
-from bot.review.seen import digests, digests_by_hunk
+from bot.review.seen import Numbered, digests
 
 DIFF = b"""\
 diff --git a/a.py b/a.py
@@ -28,7 +28,7 @@ diff --git a/a.py b/a.py
 
 def test_numbers_by_hunk_are_those_of_the_whole_change() -> None:
     patch = read_patch(DIFF)
-    by_hunk = digests_by_hunk(patch)
+    by_hunk = Numbered(patch).by_hunk
     assert list(by_hunk) == [hunk.key for hunk in patch.hunks()]
     assert frozenset().union(*by_hunk.values()) == digests(patch)
     for key, numbers in by_hunk.items():
@@ -38,10 +38,11 @@ def test_numbers_by_hunk_are_those_of_the_whole_change() -> None:
 def test_what_is_prepared_is_not_made_again() -> None:
     ready = Ready(read_patch(DIFF))
     ready.prepare()
-    first = ready.redactor, ready.digests
+    first = ready.redactor, ready.numbered.by_hunk
     ready.prepare()
-    assert (ready.redactor, ready.digests) == first
+    assert ready.is_prepared
     assert ready.redactor is first[0]
+    assert ready.numbered.by_hunk is first[1]
     assert "ghp_0123456789" not in ready.redactor.redact("see ghp_0123456789abcdefghijABCDEFGHIJ012345")
 
 

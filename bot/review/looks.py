@@ -70,6 +70,8 @@ class Looks:
                 if looking is None:
                     self._book.hole(chunk.id, name, "no model")
                     continue
+                # Here, in order: the first request leaves while the second text is made, and sixty threads don't make theirs at once.
+                chunk.print()
                 gauge = Gauge()
                 self._gauges.append(gauge)
                 self.open += 1

@@ -9,24 +9,18 @@ carries the hunk's key. Nothing is clipped, but for a single line that no call c
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
-from bot.diff.anchors import LONG_LINE, show, tag
-from bot.diff.model import FilePatch, FileStatus, Hunk, HunkKey, Line, LineKind
-from bot.diff.syntax import language, surroundings
+from bot.diff.model import FilePatch, HunkKey, LineKind
 from bot.review.model import Change
+from bot.review.printed import LINE_CAP, HeadText, Later, head_of, hunk_parts, measured, top_of, whole
 from bot.review.scope import Chunk, Plan, Skip, SkipReason
-from bot.review.shown import tokens, visible
+from bot.review.shown import tokens
 
-OVERLAP = 6
-"""Lines that a part of a cut hunk has in common with the part before, so that a mistake on the seam is seen."""
-LINE_CAP = 16_000
-"""A longer changed line is shown shortened, and its file named as reviewed in part. About half a chunk."""
-_HEAD_TAIL = 6_000
-
-HeadText = Callable[[str], str | None]
+SURELY = 0.75
+"""A file that takes no more than this part of a chunk's tokens leaves room for what surrounds its hunks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +37,12 @@ class PlanBudget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """Some hunks of some files, printed. `order` is the place in the diff."""
+    """Some hunks of some files, printed now or later. `order` is the place in the diff."""
 
     order: tuple[int, ...]
     paths: tuple[str, ...]
     hunks: tuple[HunkKey, ...]
-    text: str
+    print: Callable[[], str]
     tokens: int
 
 
@@ -62,7 +56,8 @@ def make_plan(
 ) -> Plan:
     """Cut `kept` into chunks, the largest first. `skipped` and the change's gaps go into the plan as they are.
 
-    `head_text` is asked once for each kept file that the head has; without a text, a file has no scopes and imports.
+    `head_text` is asked once for each kept file that the head has, when its text is printed: now for a file that has to be
+    cut, else when the chunk's text is asked for. Without a text, a file has no scopes and imports.
     """
     by_file = [(file, _pieces(file, head_text=head_text, limit=budget.chunk_tokens)) for file in kept]
     left_out = _over_budget(by_file, budget.max_tokens)
@@ -71,7 +66,7 @@ def make_plan(
         pieces = _packed(pieces, count=budget.streams, limit=budget.chunk_tokens)
     pieces.sort(key=lambda piece: (-piece.tokens, piece.order))
     chunks = tuple(
-        Chunk(id=number, hunks=piece.hunks, text=piece.text, tokens=piece.tokens, paths=piece.paths)
+        Chunk(id=number, hunks=piece.hunks, print=piece.print, tokens=piece.tokens, paths=piece.paths)
         for number, piece in enumerate(pieces)
     )
     shortened = [
@@ -118,23 +113,35 @@ def _joined(first: _Piece, second: _Piece) -> _Piece:
         order=first.order,
         paths=tuple(dict.fromkeys((*first.paths, *second.paths))),
         hunks=tuple(dict.fromkeys((*first.hunks, *second.hunks))),
-        text=f"{first.text}\n\n{second.text}",
+        print=lambda: f"{first.print()}\n\n{second.print()}",
         tokens=first.tokens + second.tokens,
     )
 
 
 def _pieces(file: FilePatch, *, head_text: HeadText, limit: int) -> list[_Piece]:
-    """A file as pieces within the limit: whole hunks as far as they fit together, parts of those that do not fit."""
-    text = None if file.status is FileStatus.REMOVED else head_text(file.path)
-    top = _file_header(file)
-    if text is not None and file.hunks:
-        imports = surroundings(text, file.path, file.hunks[0]).imports
-        top += _numbered("imports", imports)
+    """A file as pieces within the limit: whole, or whole hunks as far as they fit together, parts of those that do not fit."""
+    size = measured(file)
+    if not file.hunks or size.most > SURELY * limit:
+        return _cut_up(file, head_text=head_text, limit=limit)
+    return [
+        _Piece(
+            order=(file.index, 0),
+            paths=(file.path,),
+            hunks=tuple(hunk.key for hunk in file.hunks),
+            print=Later(partial(whole, file, head_text=head_text, limit=limit)),
+            tokens=size.about,
+        )
+    ]
+
+
+def _cut_up(file: FilePatch, *, head_text: HeadText, limit: int) -> list[_Piece]:
+    text = head_of(file, head_text)
+    top = top_of(file, text)
     room = max(1, limit - tokens(top))
     groups: list[list[tuple[HunkKey, str, int]]] = [[]]
     used = 0
     for hunk in file.hunks:
-        for printed in _printed(hunk, path=file.path, text=text, limit=room):
+        for printed in hunk_parts(hunk, path=file.path, text=text, limit=room):
             size = tokens(printed)
             if groups[-1] and used + size > room:
                 groups.append([])
@@ -147,108 +154,12 @@ def _pieces(file: FilePatch, *, head_text: HeadText, limit: int) -> list[_Piece]
             order=(file.index, number),
             paths=(file.path,),
             hunks=tuple(dict.fromkeys(key for key, _, _ in group)),
-            text="\n".join((top.rstrip("\n"), *(printed for _, printed, _ in group))),
+            print=partial("\n".join, (top.rstrip("\n"), *(printed for _, printed, _ in group))),
             tokens=top_tokens + sum(size for _, _, size in group),
         )
         for number, group in enumerate(groups)
         if group
     ]
-
-
-def _file_header(file: FilePatch) -> str:
-    facts = [file.status.value]
-    if file.old_path is not None:
-        facts.append(f"was {_quoted(file.old_path)}")
-    spoken = language(file.path)
-    if spoken is not None:
-        facts.append(spoken)
-    if file.old_mode and file.new_mode and file.old_mode != file.new_mode:
-        facts.append(f"mode {file.old_mode} to {file.new_mode}")
-    return f"FILE {_quoted(file.path)} ({', '.join(facts)})\n"
-
-
-def _quoted(path: str) -> str:
-    """A path as JSON: what a file is called cannot end its header line."""
-    return json.dumps(visible(path), ensure_ascii=False)
-
-
-def _numbered(title: str, lines: Iterable[tuple[int, str]]) -> str:
-    """Lines of the head that are not part of the diff: they have no tag, so nothing can be anchored to them."""
-    body = "".join(f"  {number}| {visible(text)}\n" for number, text in lines)
-    return f"{title}:\n{body}" if body else ""
-
-
-def _printed(hunk: Hunk, *, path: str, text: str | None, limit: int) -> list[str]:
-    """A hunk in as many parts as the limit asks for, nearly always one."""
-    shown = [_line(line, as_shown) for line, as_shown in zip(hunk.lines, show(hunk), strict=True)]
-    sizes = [tokens(line) for line in shown]
-    head = _hunk_header(hunk, path=path, text=text)
-    if tokens(head) + sum(sizes) <= limit:
-        return ["\n".join((head, *shown))]
-    parts = _spans(sizes, room=max(1, limit - 2 * tokens(head)))
-    printed = []
-    for number, (start, end) in enumerate(parts, start=1):
-        head = _hunk_header(_cut(hunk, start, end), path=path, text=text)
-        printed.append("\n".join((f"{head}\n(part {number} of {len(parts)} of a hunk)", *shown[start:end])))
-    return printed
-
-
-def _line(line: Line, as_shown: str) -> str:
-    """A line with its tag, whole: unlike `show`, up to `LINE_CAP`."""
-    if LONG_LINE < len(line.text) <= LINE_CAP:
-        as_shown = f"{line.kind}{tag(line)}|{line.text}"
-    elif len(line.text) > LINE_CAP:
-        missing = len(line.text) - 2 * _HEAD_TAIL
-        middle = f" …[{missing:,} characters not shown]… "
-        as_shown = f"{line.kind}{tag(line)}|{line.text[:_HEAD_TAIL]}{middle}{line.text[-_HEAD_TAIL:]}"
-    return visible(as_shown.removesuffix("\r"))
-
-
-def _spans(sizes: Sequence[int], *, room: int) -> list[tuple[int, int]]:
-    """Ranges of lines, each within `room`, that together have every line; a single line may be over it."""
-    spans = []
-    start = end = 0
-    while end < len(sizes):
-        used = sum(sizes[start:end])
-        if used + sizes[end] > room:
-            # The lines in common must not crowd out the first new one.
-            start, used = end, 0
-        first_new = end
-        while end < len(sizes) and (end == first_new or used + sizes[end] <= room):
-            used += sizes[end]
-            end += 1
-        spans.append((start, end))
-        start = max(first_new + 1, end - OVERLAP)
-    return spans
-
-
-def _cut(hunk: Hunk, start: int, end: int) -> Hunk:
-    """A part of a hunk as a hunk, to find the scopes it lies in."""
-    before, lines = hunk.lines[:start], hunk.lines[start:end]
-    old, new = (_count(before, LineKind.ADDED), _count(before, LineKind.REMOVED))
-    return replace(
-        hunk,
-        lines=lines,
-        old_start=hunk.old_start + old,
-        new_start=hunk.new_start + new,
-        old_count=_count(lines, LineKind.ADDED),
-        new_count=_count(lines, LineKind.REMOVED),
-    )
-
-
-def _count(lines: Iterable[Line], missing: LineKind) -> int:
-    """Lines on the side on which lines of the kind `missing` are not."""
-    return sum(line.kind is not missing for line in lines)
-
-
-def _hunk_header(hunk: Hunk, *, path: str, text: str | None) -> str:
-    scopes = () if text is None else surroundings(text, path, hunk).scopes
-    old = f"{hunk.old_start}-{hunk.old_start + max(0, hunk.old_count - 1)}"
-    new = f"{hunk.new_start}-{hunk.new_start + max(0, hunk.new_count - 1)}"
-    head = f"@@ old lines {old}, new lines {new} @@"
-    if scopes:
-        return f"{head}\n{_numbered('inside', scopes)}".rstrip("\n")
-    return f"{head} {visible(hunk.section)}".rstrip()
 
 
 def _shortened(file: FilePatch) -> Skip | None:

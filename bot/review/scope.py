@@ -5,7 +5,8 @@ Nothing here decides or does anything; `filters`, `plan` and `coverage` do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
@@ -52,11 +53,16 @@ class Chunk:
 
     id: int
     hunks: tuple[HunkKey, ...]
-    text: str
-    """The hunks with tags, headers, scopes and imports, ready for the prompt."""
+    print: Callable[[], str] = field(repr=False, compare=False)
+    """Makes `text`, or has it; in any thread."""
     tokens: int
     """Estimated tokens of `text`."""
     paths: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The hunks with tags, headers, scopes and imports, ready for the prompt."""
+        return self.print()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

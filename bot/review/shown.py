@@ -27,12 +27,11 @@ _IMITATED = re.compile(r"(?<=spark)-(?=data)", re.IGNORECASE)
 
 def visible(text: str) -> str:
     """One line of untrusted text: no control characters, nothing that imitates our boundary or a chat template."""
-    text = printable(text)
     if not text.isascii() or not text.isprintable():
-        text = _HIDDEN.sub(_named, text)
+        text = _HIDDEN.sub(_named, printable(text))
     if "<" in text or "[" in text:
         text = _TEMPLATE.sub(lambda match: f"{match.group()} ", text)
-    return _IMITATED.sub("\u2010", text) if "-" in text else text
+    return _IMITATED.sub("\u2010", text) if "-d" in text or "-D" in text else text
 
 
 def visible_lines(text: str) -> str:

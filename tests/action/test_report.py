@@ -384,7 +384,7 @@ def test_the_log_has_a_line_for_each_finding_the_moment_it_is_there(
     a_review: Make, a_finding: Make, misplaced: Make
 ) -> None:
     review: Review = a_review()
-    chunk = Chunk(id=0, hunks=tuple(hunk.key for hunk in review.change.patch.hunks()), text="", tokens=1, paths=())
+    chunk = Chunk(id=0, hunks=tuple(hunk.key for hunk in review.change.patch.hunks()), print=str, tokens=1, paths=())
     plan = Plan(chunks=(chunk,), skipped=())
     lines: list[str] = []
     listener = LogListener(lines.append)

@@ -22,7 +22,7 @@ from bot.review.scope import Chunk, Coverage, Plan, Skip, SkipReason
 MakeReview = Callable[..., Review]
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-PLAN = Plan(chunks=(Chunk(id=0, hunks=(HunkKey(0, 0), HunkKey(0, 1)), text="", tokens=1, paths=()),), skipped=())
+PLAN = Plan(chunks=(Chunk(id=0, hunks=(HunkKey(0, 0), HunkKey(0, 1)), print=str, tokens=1, paths=()),), skipped=())
 
 
 def a_console(*, tty: bool, width: int = 100, encoding: str = "utf-8") -> tuple[Console, Callable[[], str]]:

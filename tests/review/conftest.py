@@ -67,7 +67,7 @@ def whole_chunk() -> Callable[..., Chunk]:
         return Chunk(
             id=number,
             hunks=tuple(hunk.key for file in files for hunk in file.hunks),
-            text="",
+            print=str,
             tokens=100,
             paths=tuple(file.path for file in files),
         )

@@ -15,7 +15,7 @@ from bot.review.decode import CheckVerdict, Decoder, read_check, read_repair
 from bot.review.model import Category, Severity
 from bot.review.scope import Chunk, PassName
 
-CHUNK = Chunk(id=3, hunks=(), text="", tokens=0, paths=())
+CHUNK = Chunk(id=3, hunks=(), print=str, tokens=0, paths=())
 
 ONE = {
     "path": "src/a.py",

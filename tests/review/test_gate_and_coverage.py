@@ -18,7 +18,7 @@ EMPTY = Change(patch=Patch(files=()), base="a", head="b")
 
 
 def plan(*hunks, skipped=()):
-    chunks = [Chunk(id=n, hunks=keys, text="", tokens=1, paths=()) for n, keys in enumerate(hunks)]
+    chunks = [Chunk(id=n, hunks=keys, print=str, tokens=1, paths=()) for n, keys in enumerate(hunks)]
     return Plan(chunks=tuple(chunks), skipped=skipped)
 
 

@@ -55,7 +55,7 @@ def test_a_finding_at_a_hunk_of_another_chunk_is_misplaced(patch_of, whole_chunk
     old = "".join(f"line {number}\n" for number in range(60))
     patch = patch_of({"a.py": (old, old.replace("line 5\n", "x\n").replace("line 50\n", "y\n"))})
     chunk = whole_chunk(patch)
-    first = type(chunk)(id=0, hunks=chunk.hunks[:1], text="", tokens=1, paths=chunk.paths)
+    first = type(chunk)(id=0, hunks=chunk.hunks[:1], print=str, tokens=1, paths=chunk.paths)
     assert isinstance(place(raw(tag_of(patch, "a.py", "x")), first, patch), Finding)
     assert isinstance(place(raw(tag_of(patch, "a.py", "y")), first, patch), Misplaced)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bot.diff.anchors import tag
 from bot.diff.model import Patch
 from bot.review.model import Change
-from bot.review.plan import LINE_CAP, OVERLAP, PlanBudget, make_plan
+from bot.review.plan import PlanBudget, make_plan
+from bot.review.printed import LINE_CAP, OVERLAP
 from bot.review.scope import Skip, SkipReason
 from bot.review.shown import tokens
 
@@ -57,7 +58,7 @@ def test_a_chunk_shows_the_file_its_imports_the_scopes_and_every_line_with_its_t
         "czf", tag_hash(plan, "return 1")
     )
     assert chunk.paths == ("shop/cart.py",)
-    assert abs(chunk.tokens - tokens(chunk.text)) <= 5
+    assert abs(chunk.tokens - tokens(chunk.text)) <= 20
 
 
 def tag_hash(plan, text):
@@ -172,14 +173,31 @@ def test_a_removed_file_is_shown_without_asking_for_its_head(patch_of):
     assert "(removed, python)" in plan.chunks[0].text
 
 
-def test_the_head_is_asked_once_for_each_file(patch_of):
+def test_the_head_is_asked_once_for_each_file_when_its_text_is_wanted(patch_of):
     asked = []
     patch = patch_of(
-        {"a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")), "b.py": (None, "x\n")}
+        {
+            "a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")),
+            "b.py": (None, "x\n"),
+            "large.py": (None, code(200)),
+        }
     )
     change = Change(patch=patch, base="a", head="b")
-    make_plan(change, patch.files, (), head_text=asked.append, budget=PlanBudget())
-    assert asked == ["a.py", "b.py"]
+    plan = make_plan(change, patch.files, (), head_text=asked.append, budget=PlanBudget(chunk_tokens=1_500))
+    assert asked == ["large.py"], "to cut a file it has to be printed"
+    for chunk in [*plan.chunks, *plan.chunks]:
+        assert chunk.text
+    assert sorted(asked) == ["a.py", "b.py", "large.py"]
+
+
+def test_files_that_share_a_chunk_are_printed_with_it(patch_of):
+    asked = []
+    patch = patch_of({f"f{n}.py": (None, code(3)) for n in range(9)})
+    change = Change(patch=patch, base="a", head="b")
+    plan = make_plan(change, patch.files, (), head_text=asked.append, budget=PlanBudget(streams=3))
+    chunk = plan.chunks[0]
+    assert (asked, len(chunk.paths) > 1) == ([], True)
+    assert re.findall(r'^FILE "(.*)" \(', chunk.text, re.MULTILINE) == list(chunk.paths) == asked
 
 
 LINE_TEXT = st.one_of(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=30), st.just("x" * 900))

@@ -65,7 +65,7 @@ def test_the_lens_of_a_pass_is_in_its_prompt(change_of):
 
 
 def test_the_examples_in_the_texts_are_read_by_our_own_decoders():
-    chunk = Chunk(id=0, hunks=(), text="", tokens=0, paths=())
+    chunk = Chunk(id=0, hunks=(), print=str, tokens=0, paths=())
     decoder = Decoder(chunk, REVIEW)
     answer = REVIEW_SYSTEM[REVIEW_SYSTEM.index("the answer is\n") :]
     (found,) = decoder.feed(answer) + decoder.finish()
@@ -119,7 +119,7 @@ def test_long_texts_beside_the_diff_are_cut_and_say_so(change_of):
 
 def test_output_limits_are_tight_and_leave_room_for_reasoning(change_of):
     def limit(size, effort):
-        chunk = Chunk(id=0, hunks=(), text="", tokens=size, paths=())
+        chunk = Chunk(id=0, hunks=(), print=str, tokens=size, paths=())
         change = change_of({"a.py": (None, "x\n")})
         prompt = review_prompt(change, chunk, pass_name=REVIEW, effort=effort, config=RepoConfig())
         return prompt.max_output_tokens, prompt.reason

@@ -71,13 +71,13 @@ class Board:
             target = slot.into or slot
             if target.settled and not target.dropped:
                 target.finding = combine(target.finding, _tried(finding))
-                self._note(target)
+                self._place(target)
             else:
                 target.others.append(_tried(finding))
             return Added(slot=number, is_new=False, merged=_duplicate(finding, target))
         new = _Slot(finding, len(self._slots))
         self._slots.append(new)
-        self._note(new)
+        self._place(new)
         return Added(slot=len(self._slots) - 1, is_new=True)
 
     def settle(self, number: int, finding: Finding) -> Settled:
@@ -90,7 +90,7 @@ class Board:
             finding = combine(finding, other)
         slot.finding, slot.settled = finding, True
         slot.others.clear()
-        self._note(slot)
+        self._place(slot)
         near = [self._slots[other] for other in self._candidates(finding)]
         twins = [twin for twin in near if twin is not slot and _is_twin(twin, finding)]
         if not twins:
@@ -98,7 +98,7 @@ class Board:
         # Of several results of tools on one line, the one that is most alike in words.
         twin = max(twins, key=lambda other: likeness(other.finding, finding))
         twin.finding = combine(twin.finding, finding)
-        self._note(twin)
+        self._place(twin)
         slot.dropped, slot.into = True, twin
         return Settled(finding=twin.finding, merged=_duplicate(finding, twin))
 
@@ -110,10 +110,10 @@ class Board:
             slot.finding, slot.others = tools[0], tools[1:]
             return self.settle(number, tools[0])
         slot.finding, slot.dropped, slot.settled = dropped.finding, True, True
-        self._note(slot)
+        self._place(slot)
         return None
 
-    def _note(self, slot: _Slot) -> None:
+    def _place(self, slot: _Slot) -> None:
         """The slot has this finding now. Where it was found before it stays too: `same` decides."""
         for key in _keys(slot.finding):
             self._near[key].add(slot.number)

@@ -82,8 +82,9 @@ def _tokens(size: int) -> int:
 
 
 def whole(file: FilePatch, *, head_text: HeadText, limit: int) -> str:
-    """All hunks of a file. What surrounds them is left out where only they fit into `limit` tokens."""
-    text = head_of(file, head_text)
+    """All hunks of a file. What surrounds them is left out where only they fit into `limit` tokens, or nothing does."""
+    # Of a new file nothing is outside of the diff.
+    text = None if file.status is FileStatus.ADDED else head_of(file, head_text)
     printed = _whole(file, text)
     return printed if text is None or tokens(printed) <= limit else _whole(file, None)
 

@@ -178,7 +178,8 @@ def test_the_head_is_asked_once_for_each_file_when_its_text_is_wanted(patch_of):
     patch = patch_of(
         {
             "a.py": (code(100), code(100).replace("f_2 ", "g ").replace("f_90 ", "g ")),
-            "b.py": (None, "x\n"),
+            "b.py": ("x\n", "y\n"),
+            "new.py": (None, "import os\n"),
             "large.py": (None, code(200)),
         }
     )
@@ -187,12 +188,12 @@ def test_the_head_is_asked_once_for_each_file_when_its_text_is_wanted(patch_of):
     assert asked == ["large.py"], "to cut a file it has to be printed"
     for chunk in [*plan.chunks, *plan.chunks]:
         assert chunk.text
-    assert sorted(asked) == ["a.py", "b.py", "large.py"]
+    assert sorted(asked) == ["a.py", "b.py", "large.py"], "of a new file everything is in the diff"
 
 
 def test_files_that_share_a_chunk_are_printed_with_it(patch_of):
     asked = []
-    patch = patch_of({f"f{n}.py": (None, code(3)) for n in range(9)})
+    patch = patch_of({f"f{n}.py": ("x\n", code(3)) for n in range(9)})
     change = Change(patch=patch, base="a", head="b")
     plan = make_plan(change, patch.files, (), head_text=asked.append, budget=PlanBudget(streams=3))
     chunk = plan.chunks[0]

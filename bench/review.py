@@ -16,6 +16,7 @@ count. A pull's first review has the one, each push to it the other.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -165,8 +166,13 @@ class Reviews:
             "SPARK_BASE_URL": str(endpoint["url"]),
             "SPARK_API_KEY": "bench",
         }
+        from bot.server.station import load  # noqa: PLC0415 - as above
         from bot.wiring import Shared  # noqa: PLC0415 - as above
 
+        # As `spark serve` does before it takes anything.
+        load()
+        gc.collect()
+        gc.freeze()
         self._settings = read_settings(env, dotenv=None)
         self._shared = Shared(self._settings)
         pulls = github["pulls"]

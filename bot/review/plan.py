@@ -19,7 +19,7 @@ from bot.review.printed import LINE_CAP, HeadText, Later, head_of, hunk_parts, m
 from bot.review.scope import Chunk, Plan, Skip, SkipReason
 from bot.review.shown import tokens
 
-SURELY = 0.75
+SURELY = 0.9
 """A file that takes no more than this part of a chunk's tokens leaves room for what surrounds its hunks."""
 
 

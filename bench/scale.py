@@ -11,8 +11,10 @@ bench/reviews.py) or at 500 ms and 70 (`chat`). Growth is measured without eithe
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -22,9 +24,11 @@ import scale_growth
 import scale_pulls
 from race.model import ANSWER_TOKENS, LATENCY, SPEEDS
 from race.picture import Chart, Line, svg
-from scale_growth import FILES, LINES, Grown, exponent, growth
+from scale_growth import FILES, KINDS, LINES, SPREAD, Grown, exponent, growth
 from scale_pulls import ORGANISATIONS, SHAPE, Crowd, crowd
 from webhook_parts import ROOT
+
+from bot.github.limits import FREE_WRITES, SECONDS_BETWEEN_WRITES
 
 PULLS: Final = 50
 FAST, CHAT = (next(speed for speed in SPEEDS if speed.name == name) for name in ("fast", "chat"))
@@ -33,42 +37,48 @@ LINEAR: Final = 1.1
 """An exponent up to this is linear, with what a measurement on a shared machine is off."""
 
 
-def pulls() -> str:
-    """Fifty at once, with the places that a server has and with more."""
-    found = [crowd(FAST, pulls=PULLS, places=places) for places in (None, 16, 50)]
-    waves = -(-PULLS // found[0].places)
+def pulls() -> tuple[str, list[Crowd]]:
+    """Fifty at once, with the places that a server has, with fewer and with one for each."""
+    found = [crowd(FAST, pulls=PULLS, places=places) for places in (8, None, PULLS)]
     one = 2 * LATENCY + FAST.ttft + ANSWER_TOKENS / FAST.tps
+    told = [f"{each.places} places {-(-PULLS // each.places) * one:.1f} s" for each in found]
+    of_each = PULLS // ORGANISATIONS + 1
     return "\n".join(
         [
-            f"{PULLS} pull requests of {SHAPE.files} files, in {ORGANISATIONS} installations, each opened as fast as the sender can.",
-            f"{PULLS * SHAPE.files} streams, {PULLS * SHAPE.files * ANSWER_TOKENS:,} tokens. With {found[0].places} places they are {waves} waves"
-            f" of {one:.2f} s, the limit of one review: {waves * one:.1f} s.",
+            f"{PULLS} pull requests of {SHAPE.files} files, in {ORGANISATIONS} installations, each opened as fast as the sender can:"
+            f" {PULLS * SHAPE.files} streams, {PULLS * SHAPE.files * ANSWER_TOKENS:,} tokens.",
+            f"In waves of the limit of one review, {one:.2f} s, they take: {', '.join(told)}. Of an installation's {of_each} reviews in"
+            f" this minute {FREE_WRITES} are posted at once, and the others {SECONDS_BETWEEN_WRITES:.0f} s apart, as GitHub wants it:"
+            f" the last is posted {of_each - FREE_WRITES} s after the first at the soonest.",
             "",
             scale_pulls.table(found),
         ]
-    )
+    ), found
 
 
-def processes() -> str:
+def processes() -> tuple[str, list[Crowd]]:
     """One server and two, on PostgreSQL, with places always full."""
     found: list[Crowd] = []
     for speed, number in ((FAST, PULLS), (CHAT, 32)):
         found += [crowd(speed, pulls=number, servers=servers, kind="postgres") for servers in (1, 2)]
     gains = [f"{speed}: {two.a_minute / one.a_minute:.2f} ×" for speed, one, two in _pairs(found)]
-    return "\n".join([scale_pulls.table(found), "", f"Two servers against one, reviews a minute: {'; '.join(gains)}."])
+    told = f"Two servers against one, reviews a minute: {'; '.join(gains)}."
+    return "\n".join([scale_pulls.table(found), "", told]), found
 
 
 def _pairs(found: Sequence[Crowd]) -> list[tuple[str, Crowd, Crowd]]:
     return [(one.speed, one, two) for one, two in zip(found[::2], found[1::2], strict=True)]
 
 
-def grown(runs: int) -> tuple[str, dict[str, str]]:
-    """The tables, and the pictures by name."""
+def grown(runs: int) -> tuple[str, list[Grown], dict[str, str]]:
+    """The tables, what is in them, and the pictures by name."""
     parts: list[str] = []
+    every: list[Grown] = []
     lines: list[Line] = []
     memory: list[Line] = []
-    for kind, sizes in (("files", FILES), ("lines", LINES)):
+    for kind, sizes in (("files", FILES), ("lines", LINES), ("spread", SPREAD)):
         found = growth(kind, sizes, runs=runs)
+        every += found
         slopes = [exponent(found, value) for value in ("cpu", "memory")]
         told = "linear or better" if max(slopes) <= LINEAR else "worse than linear"
         parts += [
@@ -78,14 +88,14 @@ def grown(runs: int) -> tuple[str, dict[str, str]]:
             *_short(found),
             "",
         ]
-        name = "changed files" if kind == "files" else "added lines in one file"
+        name = KINDS[kind]
         lines.append(Line(name=name, points=[(one.size, one.cpu) for one in found]))
         memory.append(Line(name=name, points=[(one.size, one.memory) for one in found]))
     pictures = {
         "scale-cpu.svg": _chart("CPU of a review, cold process", "seconds of a processor", lines),
         "scale-memory.svg": _chart("Peak memory of a review, cold process", "MB", memory),
     }
-    return "\n".join(parts).rstrip(), pictures
+    return "\n".join(parts).rstrip(), every, pictures
 
 
 def _short(found: Sequence[Grown]) -> list[str]:
@@ -119,12 +129,14 @@ def main() -> int:
         "--part", nargs="+", choices=["pulls", "growth", "processes"], default=["pulls", "growth", "processes"]
     )
     parser.add_argument("--runs", type=int, default=3, help="of each size of the growth; %(default)s by default")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--write", action="store_true", help="put tables and pictures into docs/: of all parts")
     given = parser.parse_args()
     if given.write and len(set(given.part)) < 3:
         parser.error("--write takes all parts: what is not measured would be lost")
     parts: list[str] = []
     pictures: dict[str, str] = {}
+    figures: dict[str, list[dict[str, object]]] = {}
     for title, part in (
         ("Many at once", "pulls"),
         ("Growth", "growth"),
@@ -133,13 +145,17 @@ def main() -> int:
         if part not in given.part:
             continue
         print(f"{title} …", file=sys.stderr)
+        found: Sequence[Crowd | Grown]
         if part == "growth":
-            text, pictures = grown(given.runs)
+            text, found, pictures = grown(given.runs)
             text += "".join(f"\n\n![{name}](images/{name})" for name in pictures)
         else:
-            text = pulls() if part == "pulls" else processes()
+            text, found = pulls() if part == "pulls" else processes()
+        figures[part] = [asdict(each) for each in found]
         parts += [f"### {title}", "", text, ""]
         print("\n".join(parts[-4:]), flush=True)
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if given.write:
         _write("\n".join(parts).rstrip(), pictures)
     return 0

@@ -1,6 +1,6 @@
 """What a review costs as the change grows: the part of bench/scale.py that has one process and no waiting in it.
 
-`spark review --pr --post` in a process of its own for each size, against a GitHub without latency and an endpoint without a pace,
+`spark review --pr` in a process of its own for each size, against a GitHub without latency and an endpoint without a pace,
 so what is left is Spark's own work (and, in the seconds by the clock, the stand-ins', which share the two cores). Every size must be
 reviewed whole, or the run fails.
 """
@@ -33,6 +33,14 @@ FILES: Final = (1, 3, 10, 30, 100, 300, 1000)
 """Changed files, 24 added lines in each."""
 LINES: Final = (10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
 """Added lines, all in one file."""
+SPREAD: Final = (100, 300, 1000, 3000, 10_000, 20_000)
+"""Added lines, over `SPREAD_FILES` files."""
+SPREAD_FILES: Final = 20
+KINDS: Final = {
+    "files": "changed files",
+    "lines": "added lines in one file",
+    "spread": f"added lines in {SPREAD_FILES} files",
+}
 TOKEN: Final = "token-of-the-growth"
 LONGEST: Final = 120.0
 GROWN: Final = 0.25
@@ -44,7 +52,7 @@ class Grown:
     """One size."""
 
     kind: str
-    """`files` or `lines`."""
+    """Of `KINDS`."""
     size: int
     seconds: float
     """Of the whole process."""
@@ -75,7 +83,8 @@ def growth(kind: str, sizes: Sequence[int], *, runs: int) -> list[Grown]:
 
 
 def _opened(repo: Repo, kind: str, size: int) -> int:
-    shape = Shape(name="", files=size, added=24) if kind == "files" else Shape(name="", files=1, added=size)
+    shapes = {"files": (size, 24), "lines": (1, size), "spread": (SPREAD_FILES, size // SPREAD_FILES)}
+    shape = Shape(name="", files=shapes[kind][0], added=shapes[kind][1])
     texts = [
         {f"src/part_{at:04}.py": source(at, shape, changed=changed).encode() for at in range(shape.files)}
         for changed in (False, True)
@@ -153,9 +162,8 @@ def exponent(found: Sequence[Grown], value: str) -> float:
 
 def table(found: Sequence[Grown]) -> str:
     """One row for each size."""
-    kind = found[0].kind
     rows = [
-        f"| {'changed files' if kind == 'files' else 'added lines in one file'} | hunks | calls | whole process | CPU | CPU beyond the smallest, each | peak memory |",
+        f"| {KINDS[found[0].kind]} | hunks | calls | whole process | CPU | CPU beyond the smallest, each | peak memory |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in found:

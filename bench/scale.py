@@ -84,7 +84,7 @@ def grown(runs: int) -> tuple[str, list[Grown], dict[str, str]]:
         parts += [
             scale_growth.table(found),
             "",
-            f"Exponent, beyond the smallest size: CPU {slopes[0]:.2f}, memory {slopes[1]:.2f}: {told}.",
+            f"Exponent, beyond the fixed cost: CPU {slopes[0]:.2f}, memory {slopes[1]:.2f}: {told}.",
             *_short(found),
             "",
         ]

@@ -30,11 +30,11 @@ from bot.sandbox.endpoint import endpoint_process
 from bot.sandbox.github import GitHubOptions, GitHubServer
 from bot.sandbox.github.repo import Repo
 
-FILES: Final = (1, 3, 10, 30, 100, 300, 1000)
+FILES: Final = (1, 3, 10, 30, 100, 200, 300, 500, 700, 1000)
 """Changed files, 24 added lines in each."""
-LINES: Final = (10, 30, 100, 300, 1000, 3000, 10_000, 20_000)
+LINES: Final = (10, 100, 1000, 3000, 6000, 10_000, 15_000, 20_000)
 """Added lines, all in one file."""
-SPREAD: Final = (100, 300, 1000, 3000, 10_000, 20_000)
+SPREAD: Final = (100, 1000, 3000, 6000, 10_000, 15_000, 20_000)
 """Added lines, over `SPREAD_FILES` files."""
 SPREAD_FILES: Final = 20
 KINDS: Final = {
@@ -145,11 +145,11 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
 
 
 def exponent(found: Sequence[Grown], value: str) -> float:
-    """How a figure grows beyond that of the smallest size: the slope in a log-log plot, 1 is linear.
+    """How a figure grows beyond the fixed cost, the least of all sizes': the slope in a log-log plot, 1 is linear.
 
     Of the sizes at which it has grown by `GROWN`: below, the growth is less than what a run is off. 0 where fewer than two have.
     """
-    fixed = float(getattr(found[0], value))
+    fixed = min(float(getattr(one, value)) for one in found)
     points = [
         (math.log(one.size), math.log(more)) for one in found if (more := getattr(one, value) - fixed) >= GROWN * fixed
     ]
@@ -163,11 +163,12 @@ def exponent(found: Sequence[Grown], value: str) -> float:
 def table(found: Sequence[Grown]) -> str:
     """One row for each size."""
     rows = [
-        f"| {KINDS[found[0].kind]} | hunks | calls | whole process | CPU | CPU beyond the smallest, each | peak memory |",
+        f"| {KINDS[found[0].kind]} | hunks | calls | whole process | CPU | CPU beyond the fixed, each | peak memory |",
         "|---|---|---|---|---|---|---|",
     ]
+    fixed = min(one.cpu for one in found)
     for one in found:
-        each = (one.cpu - found[0].cpu) / one.size * 1e3
+        each = (one.cpu - fixed) / one.size * 1e3
         rows.append(
             f"| {one.size:,} | {one.hunks:,} | {one.calls:,} | {one.seconds:.2f} s | {one.cpu:.2f} s | {each:.2f} ms | {one.memory:.0f} MB |"
         )

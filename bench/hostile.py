@@ -23,7 +23,7 @@ from pathlib import Path
 
 from bot.diff.anchors import anchor_lines, resolve, tag
 from bot.diff.model import Anchor, FilePatch, Hunk, Line, Side
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github.bodies import review_json
 from bot.github.client import GitHubClient, connect
 from bot.github.faults import Reply
@@ -161,7 +161,7 @@ class Visit:
     def look(self, client: GitHubClient, repo: RepoName, number: int, *, batch: int) -> None:
         """Read the pull, hold it against git, and post at every anchor."""
         stop = Stop(deadline=client.clock.now() + 120, clock=client.clock)
-        opened = PullSource(client, repo, number, compare=diff_blobs, stop=stop).open()
+        opened = PullSource(client, repo, number, compare=compare_blobs, stop=stop).open()
         self.tally.pulls += 1
         self._count(opened)
         self._hold_lines(opened)

@@ -7,7 +7,7 @@ requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from enum import StrEnum
 
@@ -31,6 +31,12 @@ _BARE = 3
 
 _AROUND = 7
 """Lines that a hunk has beside its changed ones, at most: its header, and three of context at each end."""
+
+_TOGETHER = 64
+"""Files that one process compares: beginning one takes as long as comparing so many small ones, and several run side by side."""
+
+_TOGETHER_BYTES = 4_000_000
+"""Their versions at most."""
 
 Texts = Callable[[Sequence[str]], Mapping[Place, Blob]]
 """What was asked about files of these paths at the head anyway. May wait for it."""
@@ -138,7 +144,34 @@ class Resort:
                 self._client, self._record, draft, index, base=base, known=known, compare=compare, stop=self._stop
             )
 
-        gather([self._client.submit(one, index) for index in wanted])
+        def some(group: Mapping[int, tuple[bytes, bytes]]) -> None:
+            try:
+                found = compare(list(group.values()))
+            except SparkError:
+                # One of them may be what git cannot do; the others must not go with it.
+                for index in group:
+                    one(index)
+                return
+            for (index, (old, new)), hunks in zip(group.items(), found, strict=True):
+                from_blobs(draft, index, old, new, compare=compare, hunks=hunks)
+
+        here = {index: pair for index in wanted if (pair := self._pair(draft, index, base=base, known=known))}
+        gather(
+            [
+                *(self._client.submit(some, group) for group in _groups(here)),
+                *(self._client.submit(one, index) for index in wanted if index not in here),
+            ]
+        )
+
+    def _pair(
+        self, draft: Draft, index: int, *, base: CommitSha, known: Mapping[Place, Blob]
+    ) -> tuple[bytes, bytes] | None:
+        """Both versions of a file, where they are here and small enough for comparing several at once."""
+        places = _ends(draft, index, base=base, head=self._record.pull.head_sha)
+        old, new = (known[place].data if place is not None and place in known else None for place in places)
+        if old is None or new is None or max(len(old), len(new)) > limits.MAX_COMPARED_BYTES:
+            return None
+        return (old, new) if len(old) + len(new) <= _TOGETHER_BYTES else None
 
     def _begin_base(self, files: Sequence[FileRecord]) -> None:
         """Ask where the histories part, and for the versions there, as if that were where the base was at the last push."""
@@ -183,6 +216,20 @@ class Resort:
             for batch in batches(places, weight)
         ]
         return known | _met(queries)
+
+
+def _groups(pairs: Mapping[int, tuple[bytes, bytes]]) -> Iterator[Mapping[int, tuple[bytes, bytes]]]:
+    """What is compared together."""
+    group: dict[int, tuple[bytes, bytes]] = {}
+    size = 0
+    for index, (old, new) in pairs.items():
+        if len(group) == _TOGETHER or size + len(old) + len(new) > _TOGETHER_BYTES:
+            yield group
+            group, size = {}, 0
+        group[index] = (old, new)
+        size += len(old) + len(new)
+    if group:
+        yield group
 
 
 def _met(queries: Sequence[Future[BlobAnswer]]) -> dict[Place, Blob]:

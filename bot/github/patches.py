@@ -17,8 +17,9 @@ from bot.github.records import FileRecord
 from bot.github.replay import blob_id
 from bot.review.scope import Skip, SkipReason
 
-Compare = Callable[[bytes, bytes], str]
-"""Two blobs to the hunks between them; empty when they are equal or binary."""
+Compare = Callable[[Sequence[tuple[bytes, bytes]]], Sequence[str]]
+"""The hunks between each old and new version, as `bot.git.compare.compare_blobs` prints them: empty where they are equal or
+binary."""
 
 _STATUS = {
     "added": FileStatus.ADDED,
@@ -106,8 +107,10 @@ def from_diff(draft: Draft, diff: bytes) -> None:
             spare += 1
 
 
-def from_blobs(draft: Draft, index: int, old: bytes | None, new: bytes | None, *, compare: Compare) -> None:
-    """Fill one file from its two blobs; None for a side that has no file."""
+def from_blobs(
+    draft: Draft, index: int, old: bytes | None, new: bytes | None, *, compare: Compare, hunks: str | None = None
+) -> None:
+    """Fill one file from its two blobs; None for a side that has no file. `hunks`: of a comparison that was made."""
     record = draft.records[index]
     if old is None and new is None:
         draft.give_up(index, f"{draft.missing[index]}, and neither of its versions could be read")
@@ -117,7 +120,10 @@ def from_blobs(draft: Draft, index: int, old: bytes | None, new: bytes | None, *
     elif any(is_binary(data or b"") for data in (old, new)):
         draft.take(index, replace(bare(record, index, status_of(record)), binary=True))
     else:
-        hunks = whole(old, new) if old is None or new is None else compare(old, new)
+        if old is None or new is None:
+            hunks = whole(old, new)
+        elif hunks is None:
+            (hunks,) = compare([(old, new)])
         if hunks:
             _read(draft, index, hunks, source="the comparison of its two versions", trusted=True)
         elif old is None or new is None:

@@ -445,11 +445,11 @@ class Shared:
             return self._github
 
 
-def _compare(old: bytes, new: bytes) -> str:
+def _compare(pairs: Sequence[tuple[bytes, bytes]]) -> Sequence[str]:
     """See `bot.git.compare`, which few pulls need."""
-    from bot.git.compare import diff_blobs  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
+    from bot.git.compare import compare_blobs  # noqa: PLC0415 - see _BEHIND_THE_FIRST_REQUEST
 
-    return diff_blobs(old, new)
+    return compare_blobs(pairs)
 
 
 def _evidence(files: Sequence[SarifFile]) -> str:

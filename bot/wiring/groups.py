@@ -11,7 +11,7 @@ from typing import Final
 
 from bot import log
 from bot.errors import SparkError
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github.client import GitHubClient
 from bot.github.groups import Group, GroupSource
 from bot.model.budget import Purse
@@ -102,7 +102,7 @@ def review_group(
     place = PullPlace(client=client, installation=installation, repo=group.repo, number=group.number or 0)
     board = GroupBoard(None if group.number is None else shared.pull_publisher(place, stop, fields=known))
     board.begin()
-    source = GroupSource(client, group, compare=diff_blobs, stop=stop, texts=shared.texts, fields=known)
+    source = GroupSource(client, group, compare=compare_blobs, stop=stop, texts=shared.texts, fields=known)
     opened = configured(shared.patiently(source.open, stop=stop, doing="reading the merge group", fields=known))
     pull = opened.change.pull
     assert pull is not None

@@ -6,9 +6,11 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.diff.parse import read_fragment, read_patch
-from bot.git import RangeSource, Repository, diff_blobs
+from bot.git import RangeSource, Repository, compare_blobs, diff_blobs
 from bot.git.trees import read_totals
 from bot.review.coverage import difference
 from bot.review.model import Totals
@@ -175,6 +177,32 @@ def test_compared_blobs_read_as_a_fragment_of_the_file(old, new):
 @pytest.mark.parametrize(("old", "new"), [(b"same\n", b"same\n"), (b"", b""), (b"a\0b", b"c"), (b"a", b"\0")])
 def test_equal_and_binary_blobs_have_no_hunks(old, new):
     assert diff_blobs(old, new) == ""
+
+
+_LINES = st.sampled_from(
+    [
+        b"a",
+        b"b",
+        b"",
+        b"\r",
+        b"caf\xe9",
+        b"@@ -1 +1 @@",
+        b"diff --git a/old/0 b/new/0",
+        b"--- a/old/1",
+        b"+++ b/new/1",
+        b"\0",
+    ]
+)
+_BLOBS = st.tuples(st.lists(_LINES, max_size=6), st.booleans()).map(
+    lambda parts: b"\n".join(parts[0]) + (b"\n" if parts[1] else b"")
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.lists(st.tuples(_BLOBS, _BLOBS), max_size=12))
+def test_blobs_compared_together_read_as_when_each_pair_is_compared_alone(pairs):
+    """Also where a line looks like what git prints between two files."""
+    assert compare_blobs(pairs) == [diff_blobs(old, new) for old, new in pairs]
 
 
 def test_a_patch_of_the_repository_reads_like_the_one_a_person_prints(sandbox):

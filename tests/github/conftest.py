@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github.app import App
 from bot.github.client import GitHubClient, connect
 from bot.github.manifest import EVENTS, PERMISSIONS
@@ -104,10 +104,12 @@ class Desk:
         self.repo.commit("work", files)
         return self.repo.open_pull(title, "Why", head="work", author="ann")
 
-    def source(self, number: int = 1, *, client: GitHubClient | None = None, compare: Any = diff_blobs) -> PullSource:
+    def source(
+        self, number: int = 1, *, client: GitHubClient | None = None, compare: Any = compare_blobs
+    ) -> PullSource:
         return PullSource(client or self.client(), REPO, number, compare=compare, stop=self.clock.stop())
 
-    def read(self, number: int = 1, *, token: str | None = TOKEN, compare: Any = diff_blobs) -> Opened:
+    def read(self, number: int = 1, *, token: str | None = TOKEN, compare: Any = compare_blobs) -> Opened:
         return self.source(number, client=self.client(token), compare=compare).open()
 
     def publisher(

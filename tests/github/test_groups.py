@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.diff.model import Side
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github import limits
 from bot.github.groups import MOST_PULLS, Group, GroupSource, base_of_queue
 from bot.review.memory import Dismissal, FindingNote, KnownFinding, Recall, Said, Thread
@@ -138,7 +138,7 @@ def queued(desk: Any, files: dict[str, Any], *, beside: dict[str, Any] | None = 
 
 
 def source(desk: Any, made: Group) -> GroupSource:
-    return GroupSource(desk.client(), made, compare=diff_blobs, stop=desk.clock.stop())
+    return GroupSource(desk.client(), made, compare=compare_blobs, stop=desk.clock.stop())
 
 
 def test_a_group_is_what_its_merge_brings_with_its_pull_s_words_and_the_base_s_configuration(desk) -> None:

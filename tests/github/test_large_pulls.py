@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import OutsideError
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs, diff_blobs
 from bot.github import limits
 from bot.github.fallback import Chance, chance_of_diff
 from bot.github.known_texts import KnownTexts
@@ -30,7 +31,7 @@ def numbered(count: int, changed: dict[int, str] | None = None) -> str:
     return "".join(f"{(changed or {}).get(n, f'line_{n} = {n}')}\n" for n in range(1, count + 1))
 
 
-def never(old: bytes, new: bytes) -> str:
+def never(pairs: object) -> list[str]:
     raise AssertionError("the blobs were compared, which was not needed")
 
 
@@ -54,7 +55,7 @@ def _kind(seen: Any) -> str:
     return f"page {seen.query['page']}" if seen.path.endswith("/files") else seen.path.rpartition("/")[2]
 
 
-def read(desk: Any, *, compare: Any = diff_blobs, texts: KnownTexts | None = None) -> Opened:
+def read(desk: Any, *, compare: Any = compare_blobs, texts: KnownTexts | None = None) -> Opened:
     desk.server.requests.clear()
     desk.server.latency = LATENCY
     # What is not waited for is over when the client is closed.
@@ -92,6 +93,45 @@ def test_changed_files_beyond_the_limit_cost_two_rounds_where_the_base_has_not_m
     change = read(desk).change
     assert rounds(desk) == [FIRST, ["compare", "graphql", "graphql"]]
     assert (change.patch.added, change.patch.removed, change.gaps) == (2, 2, ())
+
+
+def _edited(desk: Any, count: int) -> None:
+    """A pull of so many files that were there before."""
+    base, changed = (
+        {f"f{n:03}.py": numbered(60, {**edit, 1: f"n = {n}"}) for n in range(count)} for edit in ({}, EDIT)
+    )
+    desk.pull(changed, base=base)
+
+
+def test_many_changed_files_beyond_the_limit_are_compared_a_group_at_a_time(small: Any) -> None:
+    """A process for each file would cost more than all else that a large pull takes."""
+    desk = small(5)
+    _edited(desk, 100)
+    asked: list[int] = []
+
+    def counted(pairs: Sequence[tuple[bytes, bytes]]) -> list[str]:
+        asked.append(len(pairs))
+        return compare_blobs(pairs)
+
+    change = read(desk, compare=counted).change
+    assert sorted(asked) == [36, 64]
+    assert {(file.added, file.removed) for file in change.patch.files} == {(2, 2)}
+    assert (len(change.patch.files), change.gaps) == (100, ())
+
+
+def test_where_one_of_many_cannot_be_compared_it_alone_is_a_gap(small: Any) -> None:
+    desk = small(5)
+    _edited(desk, 4)
+
+    def choosy(pairs: Sequence[tuple[bytes, bytes]]) -> list[str]:
+        if any(b"n = 2\n" in new for _, new in pairs):
+            raise OutsideError("git diff did not finish within 60 s")
+        return compare_blobs(pairs)
+
+    change = read(desk, compare=choosy).change
+    assert [file.path for file in change.patch.files] == ["f000.py", "f001.py", "f003.py"]
+    (gap,) = change.gaps
+    assert (gap.path, "did not finish" in gap.detail) == ("f002.py", True)
 
 
 def test_where_the_base_has_moved_its_own_version_is_not_taken_for_the_old_one(small: Any) -> None:

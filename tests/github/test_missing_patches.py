@@ -31,7 +31,7 @@ def hunks_of(file) -> list[tuple[int, int, int, int, list[str]]]:
     ]
 
 
-def never(old: bytes, new: bytes) -> str:
+def never(pairs: object) -> list[str]:
     raise AssertionError("the blobs were compared, which was not needed")
 
 
@@ -308,7 +308,7 @@ def test_an_unchanged_file_has_no_hunk_and_is_no_gap() -> None:
 
 def test_a_comparison_that_gives_nothing_is_a_gap_and_not_an_empty_file() -> None:
     draft = from_records([record()])
-    from_blobs(draft, 0, b"x\n", b"y\n", compare=lambda old, new: "")
+    from_blobs(draft, 0, b"x\n", b"y\n", compare=lambda pairs: [""])
     assert draft.patch().files == ()
     assert [gap.path for gap in draft.gaps] == ["a.py"]
     assert not isinstance(draft.patch(), BadSection)
@@ -316,7 +316,7 @@ def test_a_comparison_that_gives_nothing_is_a_gap_and_not_an_empty_file() -> Non
 
 def test_an_empty_file_that_is_added_has_no_hunks_and_is_no_gap() -> None:
     draft = from_records([record(status="added", added=0, removed=0, changes=0)])
-    from_blobs(draft, 0, None, b"", compare=lambda old, new: "")
+    from_blobs(draft, 0, None, b"", compare=lambda pairs: [""])
     assert draft.gaps == []
     assert draft.patch().files[0].status is FileStatus.ADDED
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github.base_files import BaseFiles
 from bot.github.known_texts import KnownTexts
 from bot.github.pulls import PullSource
@@ -31,7 +31,7 @@ def read(desk: Any) -> Any:
             client if token else desk.client(token=None),
             desk.repo.full_name,
             number,
-            compare=diff_blobs,
+            compare=compare_blobs,
             stop=desk.clock.stop(),
             texts=texts,
             **more,

@@ -12,7 +12,7 @@ import pytest
 
 from bot.diff.model import FileStatus
 from bot.errors import ConfigError, CredentialsError, NotPermittedError, OutsideError
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github import limits
 from bot.github.client import GraphReply, connect
 from bot.github.faults import RateLimitedError
@@ -471,7 +471,7 @@ def test_a_renamed_repository_is_read_page_by_page_at_its_new_address(desk) -> N
     with ThreadingHTTPServer(("127.0.0.1", 0), Moved) as server:
         moved = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        source = PullSource(client, RepoName("acme/old-shop"), 1, compare=diff_blobs, stop=desk.clock.stop())
+        source = PullSource(client, RepoName("acme/old-shop"), 1, compare=compare_blobs, stop=desk.clock.stop())
         opened = source.open()
         server.shutdown()
     assert [file.path for file in opened.change.patch.files] == [f"f{n:03}.py" for n in range(150)]

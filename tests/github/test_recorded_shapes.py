@@ -16,7 +16,7 @@ import pytest
 import vcr
 
 from bot.diff.model import Anchor, FilePatch, HunkKey, Side
-from bot.git.compare import diff_blobs
+from bot.git.compare import compare_blobs
 from bot.github.client import GitHubClient, connect
 from bot.github.faults import redact
 from bot.github.names import parse_pull_name
@@ -116,7 +116,7 @@ def _stand_in():
 
 
 def _read(client: GitHubClient, clock) -> Opened:
-    return PullSource(client, RepoName(PULL.repo), PULL.number, compare=diff_blobs, stop=clock.stop()).open()
+    return PullSource(client, RepoName(PULL.repo), PULL.number, compare=compare_blobs, stop=clock.stop()).open()
 
 
 def _publisher(client: GitHubClient, opened: Opened, clock) -> PullPublisher:

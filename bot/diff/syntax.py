@@ -75,7 +75,7 @@ def surroundings(text: str, path: str, hunk: Hunk) -> Surroundings:
         return Surroundings(scopes=(), imports=())
     name = language(path)
     outline = None if name is None else _outline(text, name)
-    lines = text.split("\n")
+    lines = _rows(text)
     changed = _changed_rows(hunk)
     if outline is not None and outline.knows_scopes:
         rows = [header for first, header, last in outline.scopes if _any_between(changed, first, last)]
@@ -92,7 +92,13 @@ def surroundings(text: str, path: str, hunk: Hunk) -> Surroundings:
     )
 
 
-def _listed(lines: list[str], rows: Sequence[int]) -> tuple[tuple[int, str], ...]:
+@lru_cache(maxsize=4)
+def _rows(text: str) -> Sequence[str]:
+    """The lines of a file, kept while its hunks are looked at one after the other."""
+    return text.split("\n")
+
+
+def _listed(lines: Sequence[str], rows: Sequence[int]) -> tuple[tuple[int, str], ...]:
     shown = ((row, printable(lines[row]).rstrip()) for row in rows)
     return tuple((row + 1, line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …") for row, line in shown)
 
@@ -113,7 +119,7 @@ def _any_between(rows: list[int], first: int, last: int) -> bool:
     return at < len(rows) and rows[at] <= last
 
 
-def _indentation_scopes(lines: list[str], row: int) -> list[int]:
+def _indentation_scopes(lines: Sequence[str], row: int) -> list[int]:
     """The rows above `row` that are indented less than everything below them: its parents, innermost first."""
     row = min(row, len(lines) - 1)
     while row > 0 and not lines[row].strip():

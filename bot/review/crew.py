@@ -99,48 +99,60 @@ class Crew(Generic[Message]):
 
 
 class _Group:
-    """Work of one kind: so much of it at once, the rest in turn."""
+    """Work of one kind: so much of it at once, the rest in turn.
+
+    Ctrl-C may strike anywhere in the thread that hands work in, also when a thread has it already: so what is under way is known
+    by name. A count would be one off for ever, and `end` would wait for nobody.
+    """
 
     def __init__(self, threads: Threads, *, most: int) -> None:
         self._threads = threads
         self._most = most
-        self._state = threading.Condition()
+        self._lock = threading.RLock()
+        self._over = threading.Condition(self._lock)
         self._waiting: deque[tuple[Work, Callable[[], object] | None]] = deque()
-        self._running = 0
+        self._under_way: dict[object, bool] = {}
+        """What was handed to a thread, and whether that has begun with it."""
 
     def run(self, work: Work, *, forget: Callable[[], object] | None = None) -> None:
         """Do it as soon as there is room. `forget` is called where the end comes before that."""
-        with self._state:
-            if self._running >= self._most:
-                self._waiting.append((work, forget))
-                return
-            self._running += 1
+        ticket = object()
         try:
-            self._threads.run(partial(self._go_on, work))
+            with self._lock:
+                if len(self._under_way) >= self._most:
+                    self._waiting.append((work, forget))
+                    return
+                self._under_way[ticket] = False
+            self._threads.run(partial(self._go_on, work, ticket))
         except BaseException:
-            # No thread could be started: nobody will come home.
-            with self._state:
-                self._running -= 1
+            # Where no thread could be started, nobody will come home; where one begins after all, it finds nothing to do.
+            with self._lock:
+                if not self._under_way.get(ticket):
+                    self._under_way.pop(ticket, None)
             raise
 
     def end(self) -> None:
         """Forget what has not begun, and wait for what has."""
-        with self._state:
+        with self._lock:
             left = list(self._waiting)
             self._waiting.clear()
         for _, forget in left:
             if forget is not None:
                 forget()
-        with self._state:
-            self._state.wait_for(lambda: not self._running)
+        with self._lock:
+            self._over.wait_for(lambda: not self._under_way)
 
-    def _go_on(self, work: Work) -> None:
+    def _go_on(self, work: Work, ticket: object) -> None:
+        with self._lock:
+            if ticket not in self._under_way:
+                return
+            self._under_way[ticket] = True
         while True:
             work()
-            with self._state:
+            with self._lock:
                 if not self._waiting:
-                    self._running -= 1
-                    self._state.notify_all()
+                    del self._under_way[ticket]
+                    self._over.notify_all()
                     return
                 work, _ = self._waiting.popleft()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -101,3 +102,46 @@ def test_what_a_thread_raises_comes_through_the_inbox_or_the_future() -> None:
         crew.beside(lambda: int("x"))
         with pytest.raises(ValueError):
             crew.next(within=10)
+
+
+class Interrupted(Threads):
+    """Ctrl-C strikes while work is handed over: a thread has it already, is done with it, was not started, or begins later."""
+
+    def __init__(self, when: str) -> None:
+        super().__init__("interrupted")
+        self._when = when
+        self.late = threading.Event()
+
+    def run(self, work: Callable[[], None]) -> None:
+        if self._when == "taken":
+            super().run(work)
+            time.sleep(0.02)
+        elif self._when == "done":
+            over = threading.Event()
+            super().run(lambda: (work(), over.set()))
+            assert over.wait(10)
+        elif self._when == "late":
+            super().run(lambda: (self.late.wait(10), work()))
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("when", "expected"), [("taken", ["done"]), ("done", ["done"]), ("never", []), ("late", [])])
+def test_a_crew_that_is_interrupted_while_it_hands_work_over_still_comes_home(when: str, expected: list[str]) -> None:
+    go, done, threads = threading.Event(), [], Interrupted(when)
+    if when == "done":
+        go.set()
+    crew: Crew[int] = Crew(streams=1, on_error=go.set, threads=threads)
+    at_home: list[list[str]] = []
+
+    def review() -> None:
+        with pytest.raises(KeyboardInterrupt), crew:
+            crew.stream(lambda: (go.wait(10), time.sleep(0.02), done.append("done")))
+        at_home.append(list(done))
+
+    home = threading.Thread(target=review, daemon=True)
+    home.start()
+    home.join(10)
+    assert not home.is_alive(), "it waits for a thread that is not there"
+    threads.late.set()
+    wait_for(lambda: threads._idle == (when != "never"))
+    assert [*at_home, done] == [expected, expected]

@@ -49,9 +49,11 @@ class Looking:
 class Looks:
     """The streams that are under way."""
 
-    def __init__(self, book: CoverageBook, tally: Tally) -> None:
+    def __init__(self, book: CoverageBook, tally: Tally, *, at_once: int) -> None:
+        """`at_once`: streams that may be under way."""
         self._book = book
         self._tally = tally
+        self._at_once = at_once
         self._gauges: list[Gauge] = []
         self.open = 0
         """Streams that are not over."""
@@ -81,6 +83,11 @@ class Looks:
     def total(self) -> int:
         """Streams that were opened."""
         return len(self._gauges)
+
+    @property
+    def are_flowing(self) -> bool:
+        """Whether half of those that can be under way have written something: then the requests of most have left long since."""
+        return 2 * sum(gauge.chars > 0 for gauge in self._gauges) >= min(self._at_once, self.total)
 
     @property
     def tokens(self) -> int:

@@ -41,7 +41,9 @@ ATTRIBUTES_PATH = ".gitattributes"
 TICK = 0.1
 """Seconds between two progress events."""
 PAUSE = 0.03
-"""Seconds in which nothing came: then there is time to prepare the end. Requests take less to leave, first tokens more to come."""
+"""Seconds in which nothing came: then there is time to prepare the end."""
+HOLD = 0.005
+"""Seconds for each stream: what a request takes at most to leave, between others, on a slow machine."""
 
 
 _Message = Heard | Retried | StreamDone | TrialOver | AnalyzerReport | KnownPlaced | FollowedUp
@@ -150,10 +152,9 @@ class _Run:
                 budget=PlanBudget(streams=self._options.streams, max_tokens=self._config.budget.max_tokens),
             )
             diff_at = self._since()
-            self._emit(Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
             names = passes(self._effort)
             book = CoverageBook(plan, names, earlier=0 if current is None else len(current.earlier))
-            looks = Looks(book, self._tally)
+            looks = Looks(book, self._tally, at_once=self._options.streams)
             # The streams first: everything else has the time they take.
             looks.start(plan, names, self._looking(guidelines), run=crew.stream)
             if recall is not None and current is not None:
@@ -161,7 +162,7 @@ class _Run:
             if stored is None:
                 # What is not reviewed (generated, vendored, ignored) is not analyzed either; what was reviewed before is.
                 self._start_analyzers(replace(opened.change, patch=Patch(files=kept)))
-            self._listen(looks)
+            self._listen(looks, Started(at=diff_at, change=opened.change, plan=plan, model=self._model_name))
             past = Past(
                 recall=recall or Recall(),
                 placed=self._follow_ups.placed,
@@ -257,10 +258,19 @@ class _Run:
 
     # -- handling what comes -----------------------------------------------------------------------------------
 
-    def _listen(self, looks: Looks) -> None:
+    def _listen(self, looks: Looks, started: Started) -> None:
+        """Until everything is over. `started` is told when the requests have left: who hears it has much to show of a large change,
+        in threads that the sending ones would wait for.
+        """
         told_at = -1.0
+        is_told = False
         while looks.open or self._docket.open or self._open_analyzers or self._follow_ups.open:
             message = self._crew.next(within=TICK if self._ready.is_prepared else PAUSE)
+            if not is_told:
+                is_told = message is not None or looks.are_flowing or self._since() > started.at + HOLD * looks.total
+                if not is_told:
+                    continue
+                self._emit(started)
             if message is not None:
                 self._handle(message, looks)
             elif not self._ready.is_prepared:
@@ -269,6 +279,8 @@ class _Run:
                 told_at = self._since()
                 done = looks.total - looks.open
                 self._emit(Progress(at=told_at, chunks_done=done, chunks=looks.total, output_tokens=looks.tokens))
+        if not is_told:
+            self._emit(started)
 
     def _handle(self, message: _Message, looks: Looks) -> None:
         match message:

@@ -44,8 +44,10 @@ KINDS: Final = {
 }
 TOKEN: Final = "token-of-the-growth"
 LONGEST: Final = 120.0
-GROWN: Final = 0.25
+GROWN: Final = 0.1
 """Of the fixed cost."""
+FEWEST: Final = 3
+"""Points that a slope is drawn through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +149,13 @@ def _review(github: GitHubServer, endpoint: str, number: int, kind: str, size: i
 def exponent(found: Sequence[Grown], value: str) -> float:
     """How a figure grows beyond the fixed cost, the least of all sizes': the slope in a log-log plot, 1 is linear.
 
-    Of the sizes at which it has grown by `GROWN`: below, the growth is less than what a run is off. 0 where fewer than two have.
+    Of the sizes at which it has grown by `GROWN`: below, the growth is less than what a run is off. 0 where fewer than `FEWEST` have.
     """
     fixed = min(float(getattr(one, value)) for one in found)
     points = [
         (math.log(one.size), math.log(more)) for one in found if (more := getattr(one, value) - fixed) >= GROWN * fixed
     ]
-    if len(points) < 2:
+    if len(points) < FEWEST:
         return 0.0
     x0, y0 = (sum(column) / len(points) for column in zip(*points, strict=True))
     slope: float = sum((x - x0) * (y - y0) for x, y in points) / sum((x - x0) ** 2 for x, _ in points)

@@ -20,6 +20,8 @@ _TOP: Final = 62
 _BOTTOM: Final = 54
 _APART: Final = 17.0
 """Least distance of two names at the right."""
+_CHARACTER: Final = 7.0
+"""Pixels of one in a label, about."""
 _LIGHT: Final = ("#0969da", "#bc4c00", "#1a7f37", "#8250df", "#bf3989", "#6e7781", "#9a6700", "#1b7c83", "#cf222e")
 _DARK: Final = ("#58a6ff", "#f0883e", "#3fb950", "#bc8cff", "#f778ba", "#8b949e", "#d29922", "#39c5cf", "#ff7b72")
 _SHAPES: Final = ("circle", "square", "diamond", "triangle")
@@ -113,7 +115,8 @@ def _kept(xs: Sequence[float], across: _Scale) -> list[float]:
     """Values that are named under the axis: not two on one another, the last always."""
     kept = [xs[-1]]
     for x in reversed(xs[:-1]):
-        if across.at(kept[-1]) - across.at(x) > 34:
+        characters = (len(f"{x:,g}") + len(f"{kept[-1]:,g}")) / 2
+        if across.at(kept[-1]) - across.at(x) > characters * _CHARACTER + 6:
             kept.append(x)
     return kept
 

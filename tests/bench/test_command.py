@@ -66,9 +66,11 @@ def test_a_file_gets_the_page_and_the_terminal_the_table(server: EndpointServer,
     assert "spark: wrote bench.html" in err
 
 
-def test_a_comparison_by_name(server: EndpointServer, endpoint: Endpoint, capsys: Captured) -> None:
-    slow = endpoint(script=SCRIPT, tps=300.0, ttft=0.01)
-    both = ("--compare", f"fast={server.url}", "--compare", f"slow={slow.url},model=spark-stand-in,api=responses")
+def test_a_comparison_by_name(endpoint: Endpoint, capsys: Captured) -> None:
+    # Long enough that a busy machine does not read an answer in one piece, which would have no tokens/s.
+    script = fixed(" word" * 200)
+    fast, slow = endpoint(script=script, tps=1000.0, ttft=0.01), endpoint(script=script, tps=200.0, ttft=0.01)
+    both = ("--compare", f"fast={fast.url}", "--compare", f"slow={slow.url},model=spark-stand-in,api=responses")
     assert main(["bench", "--runs", "1", *both]) == 0
     out = capsys.readouterr().out
     assert "fast writes" in out

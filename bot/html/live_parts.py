@@ -31,14 +31,11 @@ _STATUS: Final = {
 """What is said of a finding that is not among the new comments."""
 
 
-def card(found: Mapping[str, Any]) -> Markup:
-    """A finding as it stands under its line."""
-    return Markup(templates().get_template("live_card.html").render(card=card_view(found)))  # noqa: S704 - Jinja escaped it.
-
-
-def index_entry(found: Mapping[str, Any]) -> Markup:
-    """A finding in the list at the top."""
-    return Markup(templates().get_template("live_entry.html").render(card=card_view(found)))  # noqa: S704 - as above.
+def finding_html(found: Mapping[str, Any]) -> tuple[Markup, Markup]:
+    """A finding as it stands under its line, and in the list at the top."""
+    view = card_view(found)
+    card, entry = (templates().get_template(name).render(card=view) for name in ("live_card.html", "live_entry.html"))
+    return Markup(card), Markup(entry)  # noqa: S704 - Jinja escaped them.
 
 
 def lost_entry(lost: Mapping[str, Any]) -> Markup:

@@ -23,6 +23,8 @@ def templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # They come with the program: to look each time whether a file has changed is a fifth of a small piece's time.
+        auto_reload=False,
     )
 
 

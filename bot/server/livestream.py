@@ -94,11 +94,12 @@ def page_message(event: LiveEvent) -> Mapping[str, Any] | None:
     data = event.data
     match event.kind:
         case LiveKind.FOUND:
+            card, entry = live_parts.finding_html(data)
             return {
                 "id": data["id"],
                 "severity": data["severity"],
-                "html": live_parts.card(data),
-                "entry": live_parts.index_entry(data),
+                "html": card,
+                "entry": entry,
                 "say": live_parts.announcement(data),
                 "at": data["at"],
                 "marked": live_parts.marked_rows(data),

@@ -321,8 +321,9 @@ def test_no_text_of_others_becomes_html(
             assert "{{ 7 * 7 }}" in each.text
     # What is sent alone is made by the same functions.
     for each in snapshot.found.values():
-        assert not Page(str(live_parts.card(each))).of("script")
-        assert not Page(str(live_parts.index_entry(each))).of("img")
+        for piece in map(Page, map(str, live_parts.finding_html(each))):
+            assert not piece.of("script")
+            assert not piece.of("img")
         assert "\n" not in live_parts.announcement(each)
 
 
@@ -342,8 +343,8 @@ def test_what_is_live_and_what_is_made_later_is_the_same_html(events: list[Revie
     snapshot = told(*events[:5])
     html = "".join(review_main(view(), snapshot, now=NOW).split())
     for each in snapshot.found.values():
-        assert "".join(str(live_parts.card(each)).split()) in html
-        assert "".join(str(live_parts.index_entry(each)).split()) in html
+        for piece in live_parts.finding_html(each):
+            assert "".join(piece.split()) in html
 
 
 def _long(lines: int, path: str = "big.py") -> Patch:

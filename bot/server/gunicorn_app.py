@@ -42,6 +42,10 @@ _SILENT_SECONDS: Final = 60
 """A worker whose main loop stands still for so long is killed and replaced."""
 _MARGIN: Final = 5.0
 """Seconds beyond the grace in which a worker should have parked its jobs."""
+_OBJECTS: Final = 20_000
+"""That may come before the interpreter looks for some that can go. A review of 60 files makes about as many; with the default
+of 700 it was searched for them 34 times, also while its requests were sent.
+"""
 _INTERRUPTED: Final = 130
 
 _HALT_OURS: Final = Arbiter.WORKER_BOOT_ERROR
@@ -107,6 +111,7 @@ def serve(make: Callable[[], Station], listener: socket.socket, *, grace: float)
     # What is loaded stays: the collector need not look at it, and so does not copy the pages that worker and master share.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_OBJECTS, *gc.get_threshold()[1:])
     code: int | str | None = 0
     try:
         master.run()

@@ -186,11 +186,15 @@ class PullReview:
             review = self._shared.job(request, _Ears(self._check, page), errand=errand).run()
             if self._control.cause is not None and review.review_url is None:
                 return None
+            ending = self._ending(review)
+            if ending.landed and self._control.cause is None:
+                # It says what stands on the pull: nobody who waits for it waits for the database and the page as well.
+                self._check.close(lambda: ending.closing)
             self._control.release()
             page.on(Finished(at=self._shared.clock.now() - self._began, review=review))
         finally:
             page.close()
-        return self._ending(review)
+        return ending
 
     def _why_full(self) -> str:
         """Why everything is looked at and not just what is new; empty where nobody asked for that."""

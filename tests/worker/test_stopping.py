@@ -146,6 +146,20 @@ def test_being_parked_when_the_review_is_on_the_pull_comes_too_late(room) -> Non
     assert room.check().conclusion == "success"
 
 
+def test_the_check_of_a_posted_review_is_closed_whatever_the_database_takes(room, until: Until) -> None:
+    line = room.line(room.order(room.open()))
+    closed: list[str] = []
+
+    def slowly() -> None:
+        until(lambda: room.check().status == "completed")
+        closed.append(room.check().conclusion)
+
+    line.release = slowly
+    assert room.run(line).state is JobState.DONE
+    assert closed[:1] == ["success"]
+    assert len(room.reviews()) == 1
+
+
 def test_a_job_that_was_told_to_stop_before_it_began_does_nothing_but_close_its_check(room) -> None:
     line = room.line(room.order(room.open()))
     line.stop(StopCause.SUPERSEDED)

@@ -34,11 +34,10 @@ from bot.review.model import (
     Timing,
 )
 from bot.review.options import Options
-from bot.review.ports import Amend, DraftComment, Opened, Publisher, ReviewDraft, StreamEnd, ThreadStep
+from bot.review.ports import Amend, Opened, Publisher, ReviewDraft, StreamEnd, ThreadStep
 from bot.review.ready import Ready
-from bot.review.render.comments import comment_body, entry, summary_body, with_refused
+from bot.review.render.comments import entry, summary_body, with_refused
 from bot.review.render.markers import RoundMarker, finding_marker, round_marker
-from bot.review.render.safe import Redactor
 from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
 from bot.review.rounds import CONVERGES_AT, SURE, Round, is_old, seen_after
 from bot.review.scope import Coverage
@@ -168,7 +167,7 @@ def assemble(
             homeless=settled.homeless,
         )
     aftermath = Aftermath(
-        redactor=redactor,
+        ready=ready,
         marker=marker,
         verdict=verdict_of_all,
         last=past.recall.last,
@@ -248,8 +247,8 @@ def fail_level(config: RepoConfig, options: Options) -> Severity | None:
 class Aftermath:
     """What a post carries beside the review: what the next round must know, and what becomes of earlier threads."""
 
-    redactor: Redactor
-    """Of the review's patch: making one reads every line of it."""
+    ready: Ready
+    """Of the review's patch."""
     marker: RoundMarker | None = None
     verdict: StoredVerdict | None = None
     """As later runs on the same head are to have it."""
@@ -265,18 +264,10 @@ def draft(review: Review, *, run: str, aftermath: Aftermath) -> ReviewDraft:
 
     Without a comment it takes the place of the last review, where there is one: nobody is notified of nothing.
     """
-    redactor = aftermath.redactor
+    redactor = aftermath.ready.redactor
     assert review.change.pull is not None
-    comments = tuple(
-        DraftComment(
-            anchor=finding.anchor,
-            body=comment_body(finding, redactor, patch=review.change.patch),
-            entry=entry(finding, redactor),
-            fingerprint=finding.fingerprint,
-        )
-        for finding in review.findings
-        if finding.status is FindingStatus.POSTED
-    )
+    posted = [finding for finding in review.findings if finding.status is FindingStatus.POSTED]
+    comments = tuple(map(aftermath.ready.comment, posted))
     homeless = [one for one in review.findings if one.fingerprint in aftermath.homeless]
     marks = [] if aftermath.marker is None else [round_marker(aftermath.marker)]
     marks += [finding_marker(one.fingerprint) for one in homeless]

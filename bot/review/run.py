@@ -6,6 +6,7 @@ and look-ups run in threads beside it and only send messages. So there are no lo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -18,12 +19,12 @@ from bot.review.config import CONFIG_PATH, RepoConfig, read_config
 from bot.review.coverage import CoverageBook
 from bot.review.crew import Crew
 from bot.review.docket import Docket, TrialOver
-from bot.review.events import Finished, Note, Progress, ReviewEvent, Started
+from bot.review.events import Finished, Found, Note, Progress, ReviewEvent, Started
 from bot.review.filters import sort_out
 from bot.review.followups import FollowedUp, FollowUps, KnownPlaced
 from bot.review.looks import Looking, Looks
 from bot.review.memory import Recall, Remembered, StoredVerdict
-from bot.review.model import Change, Review, Timing, Verdict
+from bot.review.model import Change, Finding, Review, Timing, Verdict
 from bot.review.options import Options, Services
 from bot.review.plan import PlanBudget, make_plan
 from bot.review.ports import Analyzer, AnalyzerReport, Opened, Source
@@ -42,6 +43,8 @@ TICK = 0.1
 """Seconds between two progress events."""
 PAUSE = 0.03
 """Seconds in which nothing came: then there is time to prepare the end."""
+AHEAD = 8
+"""Comments that are written in one such pause: some milliseconds, in which no message is handled."""
 HOLD = 0.005
 """Seconds for each stream: what a request takes at most to leave, between others, on a slow machine."""
 
@@ -104,6 +107,9 @@ class _Run:
             tell=self._crew.tell,
         )
         self._ready = Ready(opened.change.patch)
+        self._unwritten: deque[Finding] = deque()
+        """Found, and to be written in a pause; those beyond the limit of comments are not."""
+        self._room = config.review.max_comments if services.publisher is not None else 0
         self._open_analyzers = 0
         self._key = ""
         """Of what this review judges; empty where its verdict cannot be kept."""
@@ -265,7 +271,7 @@ class _Run:
         told_at = -1.0
         is_told = False
         while looks.open or self._docket.open or self._open_analyzers or self._follow_ups.open:
-            message = self._crew.next(within=TICK if self._ready.is_prepared else PAUSE)
+            message = self._crew.next(within=PAUSE if self._is_behind else TICK)
             if not is_told:
                 is_told = message is not None or looks.are_flowing or self._since() > started.at + HOLD * looks.total
                 if not is_told:
@@ -273,14 +279,27 @@ class _Run:
                 self._emit(started)
             if message is not None:
                 self._handle(message, looks)
-            elif not self._ready.is_prepared:
-                self._ready.prepare()
+            elif self._is_behind:
+                self._prepare()
             if looks.total and self._since() - told_at >= TICK:
                 told_at = self._since()
                 done = looks.total - looks.open
                 self._emit(Progress(at=told_at, chunks_done=done, chunks=looks.total, output_tokens=looks.tokens))
         if not is_told:
             self._emit(started)
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether there is something to do in a pause."""
+        return not self._ready.is_prepared or bool(self._unwritten)
+
+    def _prepare(self) -> None:
+        """A pause's worth of what would have to be done at the end."""
+        if not self._ready.is_prepared:
+            self._ready.prepare()
+            return
+        for _ in range(min(AHEAD, len(self._unwritten))):
+            self._ready.comment(self._unwritten.popleft())
 
     def _handle(self, message: _Message, looks: Looks) -> None:
         match message:
@@ -368,4 +387,7 @@ class _Run:
             self._emit(Note(at=self._since(), text=text))
 
     def _emit(self, event: ReviewEvent) -> None:
+        if isinstance(event, Found) and self._room > 0:
+            self._room -= 1
+            self._unwritten.append(event.finding)
         self._services.listener.on(event)

@@ -14,8 +14,8 @@ from bot.review.memory import Deciding, PastReview, StoredVerdict
 from bot.review.model import Category, CommitSha, Earlier, Effort, FindingStatus, Severity, Verdict
 from bot.review.options import Options
 from bot.review.ports import CallKind, StreamEnd
+from bot.review.ready import Ready
 from bot.review.render.markers import MOST_SEEN, RoundMarker, read_review_marker, read_round_marker
-from bot.review.render.redact import Redactor
 from bot.review.render.verdict_mark import read_verdict_markers, verdict_marker
 
 CODE = "".join(f"value_{number} = call({number})\n" for number in range(12))
@@ -332,7 +332,7 @@ def test_the_longest_verdicts_leave_the_memory_of_the_round_its_room(pull) -> No
         seen=frozenset(),
         body=f"Text.\n\n{old}",
     )
-    aftermath = Aftermath(redactor=Redactor(review.change.patch), marker=rounds, verdict=long_verdict(0), last=last)
+    aftermath = Aftermath(ready=Ready(review.change.patch), marker=rounds, verdict=long_verdict(0), last=last)
     body = draft(replace(review, findings=()), run="run-2", aftermath=aftermath).body
     assert len(body) <= 60_000
     assert read_review_marker(body) is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from bot.diff.model import Patch, Side, is_utf8
 from bot.review.model import CommitSha, Finding, FindingStatus, Misplaced, Review
@@ -174,7 +175,13 @@ def _title(finding: Finding | Misplaced, redactor: Redactor) -> str:
 
 
 def _small(redactor: Redactor, parts: Sequence[str]) -> str:
-    return f"<sub>{' · '.join(one_line(redactor.redact(part), 400) for part in parts)}</sub>" if parts else ""
+    return f"<sub>{' · '.join(_phrase(redactor.redact(part)) for part in parts)}</sub>" if parts else ""
+
+
+@lru_cache(128)
+def _phrase(text: str) -> str:
+    """A part of small print. There are few different ones."""
+    return one_line(text, 400)
 
 
 def _entry(finding: Finding, redactor: Redactor, *, limit: int) -> str:

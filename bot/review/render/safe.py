@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 
 from bot.review.render.characters import clean, hides, shorten, visible
 from bot.review.render.redact import MASK, Redactor
@@ -81,7 +82,13 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def prose(text: str, *, limit: int = 8_000) -> str:
     """Untrusted markdown, at most `limit` characters of it, as markdown that is harmless on GitHub."""
-    return "\n".join(_Blocks().render(shorten(clean(text), limit).split("\n"))).strip("\n")
+    return _blocks(shorten(clean(text), limit))
+
+
+@lru_cache(2)
+def _blocks(text: str) -> str:
+    """Of the last ones, for a finding's text is asked for twice in a row: for its comment, and for its entry in the summary."""
+    return "\n".join(_Blocks().render(text.split("\n"))).strip("\n")
 
 
 def _longest_run(text: str) -> int:
